@@ -1,0 +1,199 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/attestctl/attestctl/evidence"
+	"github.com/attestctl/attestctl/internal/appraise"
+	"github.com/attestctl/attestctl/internal/hint"
+	"github.com/attestctl/attestctl/internal/report"
+)
+
+// verify is the command and its flags.
+type verify struct {
+	sys    *system
+	expect evidence.Expect
+	trust  trustFlags
+	parts  quoteParts
+	format string
+	output string
+}
+
+func newVerify(sys *system) *cobra.Command {
+	v := &verify{sys: sys}
+	c := leaf(&cobra.Command{
+		Use:   "verify FILE... --nonce HEX [flags]",
+		Short: "Verify evidence and print what it proves",
+		Long: `Verify checks evidence offline and prints every check by name. Only if all of
+them pass does it accept (exit 0) and print the claims that are proven.
+
+FILE is the output of gotpm attest, in any of its forms, or the message of a
+tpm2_quote together with --sig and --pcrs; "-" is standard input. Directories are
+searched for regular files, hidden ones left out. For many files the exit code
+is the largest of theirs: 0 accepted, 1 not readable, 3 refused or untrusted.
+
+The attestation key must chain to Google's roots, to those of --trust, or be the
+key that --ak-pub pins.`,
+		Example: `  attestctl verify quote.dat --nonce 30c1f2...
+  attestctl verify quote.dat --nonce 30c1f2... --at 2026-02-24 -o json
+  attestctl verify quote.msg --sig quote.sig --pcrs quote.pcrs --log binary_bios_measurements \
+    --ak-pub ak.pub --nonce 30c1f2...
+  attestctl verify evidence/ --nonce 30c1f2... --trust anchors/`,
+		Args: arguments(1, -1, "FILE"),
+	}, v.run)
+	f := c.Flags()
+	f.Var(&parsed[[]byte]{&v.expect.Nonce, parseNonce, "HEX", ""}, "nonce", "nonce that was sent to the VM, 16 to 64 bytes in hex")
+	f.Var(&parsed[time.Time]{&v.expect.Now, parseTime, "TIME", ""}, "at", "time to verify at: RFC 3339, a date, or Unix seconds (default now)")
+	f.Var(&parsed[[]int]{&v.expect.RequirePCRs, parsePCRs, "LIST", ""}, "require-pcrs", "PCRs that must be quoted and explained (default 0-9,14)")
+	v.trust.add(f)
+	v.parts.add(f)
+	for _, o := range v.insecure() {
+		f.BoolVar(o.on, o.name, false, o.usage)
+	}
+	formatFlag(c, &v.format)
+	outputFlag(c, &v.output)
+	return c
+}
+
+func (v *verify) run(args []string) error {
+	if err := v.check(args); err != nil {
+		return err
+	}
+	if v.expect.Now.IsZero() {
+		v.expect.Now = v.sys.now()
+	}
+	trust, err := v.trust.load(v.sys)
+	if err != nil {
+		return err
+	}
+	files, many, err := expand(args)
+	if err != nil {
+		return err
+	}
+	for _, o := range v.insecure() {
+		if *o.on {
+			v.sys.warn("--" + o.name + ": " + o.warning)
+		}
+	}
+	out, err := report.NewResults(v.sys.stdout, v.output, report.Run{Style: v.sys.style(), Many: many})
+	if err != nil {
+		return err
+	}
+	a := appraise.Appraiser{Trust: trust, Expect: v.expect, Format: v.format}
+	if many {
+		return v.verifyMany(a, files, out)
+	}
+	return v.verifyOne(a, files[0], out)
+}
+
+// check refuses flags that contradict each other or are missing.
+func (v *verify) check(args []string) error {
+	x := &v.expect
+	switch n := len(x.Nonce); {
+	case n == 0 && !x.InsecureNoNonce:
+		return hint.New(usagef("verify needs --nonce: without it old evidence looks fresh"),
+			"pass the nonce that was sent to the VM; --insecure-no-nonce shows the other checks without it")
+	case n > 0 && x.InsecureNoNonce:
+		return usagef("--nonce and --insecure-no-nonce contradict each other")
+	case n > 0 && n < evidence.MinNonce && !x.InsecureShortNonce:
+		return hint.New(usagef("--nonce has %d bytes, fewer than %d can be guessed", n, evidence.MinNonce),
+			"use a fresh random nonce of 32 bytes; --insecure-short-nonce accepts this one")
+	case x.InsecureEvidenceAK && v.trust.akPub != "":
+		return usagef("--ak-pub and --insecure-evidence-ak contradict each other")
+	}
+	if countStdin(slices.Concat(args, v.parts.names())) > 1 {
+		return usagef("standard input (-) is named twice and can be read once")
+	}
+	return v.parts.check(args, v.format)
+}
+
+// verifyOne prints one result in full.
+func (v *verify) verifyOne(a appraise.Appraiser, name string, out report.Results) error {
+	r := v.appraise(a, name)
+	if r.Evidence == nil {
+		return r.Err
+	}
+	if err := out.Add(r); err != nil {
+		return err
+	}
+	return explain(r)
+}
+
+// verifyMany prints a line for each file and a summary.
+func (v *verify) verifyMany(a appraise.Appraiser, files []string, out report.Results) error {
+	var sum report.Summary
+	worst := exitAccepted
+	bar := v.sys.progress(len(files))
+	for _, name := range files {
+		r := v.appraise(a, name)
+		sum.Count(r)
+		if r.Err != nil {
+			worst = max(worst, codeOf(r.Err))
+		}
+		bar.hide()
+		if err := out.Add(r); err != nil {
+			return err
+		}
+		bar.step()
+	}
+	bar.hide()
+	if err := out.Close(sum); err != nil {
+		return err
+	}
+	if worst != exitAccepted {
+		return &exitError{worst, fmt.Errorf("%d of %d files were not accepted", sum.Files-sum.Accepted, sum.Files)}
+	}
+	return nil
+}
+
+func (v *verify) appraise(a appraise.Appraiser, name string) *report.Result {
+	r := &report.Result{File: name}
+	f, err := v.sys.open(name)
+	switch {
+	case codeOf(err) == exitRefused:
+		r.Evidence, r.Err = evidence.RefuseInput(err)
+		return r
+	case err != nil:
+		r.Err = err
+		return r
+	}
+	defer f.Close() //nolint:errcheck // nothing was written
+	r.Evidence, r.Err = v.judge(a, f)
+	return r
+}
+
+func (v *verify) judge(a appraise.Appraiser, f io.Reader) (*evidence.Result, error) {
+	if !v.parts.given() {
+		return a.Appraise(f)
+	}
+	q, closeAll, err := v.parts.open(v.sys, f)
+	defer closeAll()
+	if codeOf(err) == exitRefused {
+		return evidence.RefuseInput(err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.AppraiseTPM2Quote(q)
+}
+
+// explain returns the error for a result that was not accepted, with advice:
+// that of the check that failed, or what its documentation says.
+func explain(r *report.Result) error {
+	refusal, ok := errors.AsType[*evidence.Refusal](r.Err)
+	if !ok {
+		return r.Err
+	}
+	err := fmt.Errorf("%s is %v: %w", report.Quote(r.File), refusal.Verdict, r.Err)
+	advice := refusal.Check.Hint
+	if info, ok := checkInfo(refusal.Check.ID); ok && advice == "" {
+		advice = info.Remedy
+	}
+	return hint.New(err, advice)
+}

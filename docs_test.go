@@ -1,0 +1,67 @@
+package attestctl_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/attestctl/attestctl/evidence"
+)
+
+var update = flag.Bool("update", false, "rewrite what is generated")
+
+// TestChecksDocumented makes docs/checks.md from the table of checks, so that
+// every check is documented and nothing else is.
+func TestChecksDocumented(t *testing.T) {
+	want := checksPage(t)
+	path := filepath.Join("docs", "checks.md")
+	if *update {
+		if err := os.WriteFile(path, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s is not what the table of checks says: go test . -run TestChecksDocumented -update", path)
+	}
+}
+
+func checksPage(t *testing.T) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	b.WriteString(`# Checks
+
+Every result lists every check below, as one of four words:
+
+- **pass**: decided in favour of the evidence
+- **fail**: decided against it; the detail says what was seen and expected
+- **skip**: does not apply to this evidence; the detail says why
+- **not-run**: an earlier failure made it meaningless
+
+Evidence is accepted only if no check has failed and none was left out. A check
+that is made for each PCR bank appears once a bank, with the bank in brackets:
+` + "`tpm.quote.signature[sha256]`" + `. The IDs are stable.
+
+This page is made from the table in ` + "`evidence/checks.go`" + ` by a test.
+`)
+	for _, c := range evidence.Checks {
+		for _, text := range []string{c.ID, c.Proves, c.Fails, c.Remedy, c.Spec} {
+			if strings.TrimSpace(text) == "" {
+				t.Errorf("check %q leaves a field empty", c.ID)
+			}
+		}
+		id := c.ID
+		if c.PerBank {
+			id += "[bank]"
+		}
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n- **fails when**: %s\n- **what to do**: %s\n- **follows**: %s\n", id, c.Proves, c.Fails, c.Remedy, c.Spec)
+	}
+	return b.Bytes()
+}

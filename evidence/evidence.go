@@ -1,0 +1,182 @@
+// Package evidence reads confidential-computing evidence and verifies it
+// offline.
+//
+// Load turns bytes into a Bundle, which is untrusted. Verify checks it against
+// a Trust, which says whose signatures count, and an Expect, which says what
+// this evidence must have been made for. Only if every check passes does a
+// Result carry claims. Nothing in this package opens a socket or reads a clock.
+package evidence
+
+import (
+	"errors"
+	"time"
+
+	"github.com/attestctl/attestctl/evidence/claims"
+)
+
+// MaxSize is the largest evidence in bytes that Load reads.
+const MaxSize = 4 << 20
+
+// Bundle is one piece of decoded, untrusted evidence.
+type Bundle interface {
+	// Format names the format, one of Formats.
+	Format() string
+	// Verify checks the evidence. The Result is never nil and lists every
+	// check; its claims are present if and only if the error is nil. The error
+	// is an *Refusal for evidence that is not genuine or not as expected.
+	Verify(trust *Trust, want Expect) (*Result, error)
+	// Untrusted lists what the evidence says, in the order it says it. None of
+	// it was checked.
+	Untrusted() []Field
+}
+
+// Expect says what evidence must have been made for. Its zero value accepts
+// nothing. The Insecure fields each switch one check off; whoever sets one
+// finds it named in the result.
+type Expect struct {
+	// Nonce is the qualifying data that the quotes must contain, 16 to 64 bytes.
+	Nonce []byte
+	// Now is the time at which certificates must be valid.
+	Now time.Time
+	// RequirePCRs are the PCRs that every quote must cover and the event log
+	// explain. Nil means DefaultPCRs.
+	RequirePCRs []int
+
+	// InsecureShortNonce accepts a nonce of fewer than 16 bytes.
+	InsecureShortNonce bool
+	// InsecureNoEventLog accepts evidence without an event log: the claims
+	// then say nothing of the boot.
+	InsecureNoEventLog bool
+	// InsecureNoNonce does not compare the nonce. The result is never accepted.
+	InsecureNoNonce bool
+	// InsecureEvidenceAK takes the AK from the evidence itself. The result is
+	// never accepted.
+	InsecureEvidenceAK bool
+}
+
+// DefaultPCRs are the PCRs that a quote must cover unless told otherwise:
+// firmware, boot loader and Secure Boot (0-7), GRUB (8, 9) and shim (14).
+func DefaultPCRs() []int { return []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 14} }
+
+func (x Expect) requiredPCRs() []int {
+	if x.RequirePCRs == nil {
+		return DefaultPCRs()
+	}
+	return x.RequirePCRs
+}
+
+// insecure names the options in force, as flags.
+func (x Expect) insecure() []string {
+	var names []string
+	for _, o := range []struct {
+		on   bool
+		name string
+	}{
+		{x.InsecureEvidenceAK, "insecure-evidence-ak"},
+		{x.InsecureNoEventLog, "insecure-no-event-log"},
+		{x.InsecureNoNonce, "insecure-no-nonce"},
+		{x.InsecureShortNonce, "insecure-short-nonce"},
+	} {
+		if o.on {
+			names = append(names, o.name)
+		}
+	}
+	return names
+}
+
+// Verdict is the outcome of a verification. Its zero value refuses.
+type Verdict int
+
+// The verdicts.
+const (
+	Refused   Verdict = iota // malformed, not genuine or not as expected
+	Untrusted                // nothing else failed, but an option took the ground of trust away
+	Accepted                 // every check that applies has passed
+)
+
+// String returns the word that every output uses.
+func (v Verdict) String() string {
+	switch v {
+	case Refused:
+		return "refused"
+	case Untrusted:
+		return "untrusted"
+	case Accepted:
+		return "accepted"
+	default:
+		return "refused"
+	}
+}
+
+// MarshalText makes verdicts words in JSON and YAML.
+func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
+// Result is the outcome of verifying one piece of evidence.
+type Result struct {
+	// Format names the evidence format, or is "" if it was not recognised.
+	Format string
+	// Verdict is Accepted if and only if Claims is present.
+	Verdict Verdict
+	// Checks lists every check of the table in its order.
+	Checks []Check
+	// Claims is what was proven; nil unless every check passed.
+	Claims *claims.Claims
+	// Insecure names the options that switched checks off.
+	Insecure []string
+	// UnknownFields counts fields of a binary message that this version of the
+	// format does not define. They are not used.
+	UnknownFields int
+}
+
+// Failures lists the checks that failed.
+func (r *Result) Failures() []Check {
+	var list []Check
+	for _, c := range r.Checks {
+		if c.Status == Fail {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// Refusal is the error for evidence that was not accepted. Check is the first
+// check that failed.
+type Refusal struct { //nolint:errname // it is the refusal, and reads so where it is handled
+	Verdict Verdict
+	Check   Check
+}
+
+// Error names the check and what it saw.
+func (e *Refusal) Error() string { return e.Check.ID + ": " + e.Check.Detail }
+
+// RefuseInput returns the result for input that Load did not accept: a failed
+// format check and nothing else run.
+func RefuseInput(err error) (*Result, error) {
+	id := "format.detected"
+	var fe *FormatError
+	if errors.As(err, &fe) && fe.Format != "" {
+		id = "format.strict"
+	}
+	var c checklist
+	if id == "format.strict" {
+		c.record("format.detected", fe.Format, nil)
+	}
+	c.record(id, "", err)
+	res := &Result{Checks: c.complete()}
+	if fe != nil {
+		res.Format = fe.Format
+	}
+	return res.refuse()
+}
+
+// refuse ends a verification that failed.
+func (r *Result) refuse() (*Result, error) {
+	r.Claims = nil
+	r.Verdict = Refused
+	for _, c := range r.Checks {
+		if c.Status == Fail {
+			return r, &Refusal{r.Verdict, c}
+		}
+	}
+	return r, &Refusal{r.Verdict, Check{ID: "format.strict", Detail: "no check was made"}}
+}

@@ -1,0 +1,115 @@
+package evidence_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/attestctl/attestctl/evidence"
+	"github.com/attestctl/attestctl/internal/forge"
+)
+
+// forgeTrust is what a verifier of forged evidence trusts: the root it names,
+// or the pinned key.
+func forgeTrust(tb testing.TB, e *forge.Evidence) *evidence.Trust {
+	tb.Helper()
+	if e.Root == nil {
+		trust, err := evidence.PinAK(e.AK.TPM2BPublic())
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return trust
+	}
+	trust, err := evidence.LoadTrust(fstest.MapFS{"ak/roots/forge.crt": {Data: e.Root.Raw}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return trust
+}
+
+func verifyForged(tb testing.TB, e *forge.Evidence) (*evidence.Result, error) {
+	tb.Helper()
+	data, err := e.Binary()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return verify(data, forgeTrust(tb, e), evidence.Expect{Nonce: e.Nonce, Now: e.Now})
+}
+
+// TestHostileCases runs the forge's catalogue: each case must be decided as it
+// says, by the check that it says, and its twin without the defect accepted.
+func TestHostileCases(t *testing.T) {
+	rows := map[int]int{}
+	for _, c := range forge.Cases() {
+		rows[c.Row]++
+		t.Run(c.Name, func(t *testing.T) {
+			e, err := c.Build()
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, err := verifyForged(t, e)
+			checkCase(t, c, res, err)
+			twin, err := c.Twin()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := verifyForged(t, twin); err != nil {
+				t.Errorf("the twin without the defect was refused: %v", err)
+			}
+		})
+	}
+	for row := 18; row <= 30; row++ {
+		if rows[row] == 0 && row != 27 { // TestEventRetyped
+			t.Errorf("row %d of the acceptance table has no case", row)
+		}
+	}
+}
+
+func checkCase(t *testing.T, c forge.Case, res *evidence.Result, err error) {
+	t.Helper()
+	if (err == nil) != (res.Claims != nil) || len(res.Checks) < len(evidence.Checks) {
+		t.Fatalf("error %v beside claims %t and %d checks", err, res.Claims != nil, len(res.Checks))
+	}
+	if err == nil && c.Forged != "" {
+		checkForged(t, c, res)
+		return
+	}
+	if c.Check == "" {
+		if err != nil {
+			t.Fatalf("refused: %v, want accepted with %s", err, c.Want)
+		}
+		return
+	}
+	if err == nil {
+		t.Fatalf("accepted, want %s to fail", c.Check)
+	}
+	if strings.Contains(err.Error(), "internal error") {
+		t.Errorf("a panic was caught: %v", err)
+	}
+	failed := map[string]bool{}
+	for _, f := range res.Failures() {
+		id, _, _ := strings.Cut(f.ID, "[")
+		failed[id] = true
+		if id != c.Check && !slices.Contains(c.Also, id) {
+			t.Errorf("%s failed too: %s", f.ID, f.Detail)
+		}
+	}
+	if !failed[c.Check] {
+		t.Errorf("%s did not fail, these did: %v", c.Check, res.Failures())
+	}
+}
+
+// checkForged: a claim that shows the forged text must stand below one that is
+// listed as forgeable.
+func checkForged(t *testing.T, c forge.Case, res *evidence.Result) {
+	t.Helper()
+	for p, v := range leaves(t, res.Claims) {
+		if !strings.Contains(v, c.Forged) || strings.HasPrefix(p, "boot.forgeable") {
+			continue
+		}
+		if !slices.ContainsFunc(res.Claims.Boot.Forgeable, func(f string) bool { return p == f || strings.HasPrefix(p, f+".") }) {
+			t.Errorf("claim %s shows the forged %q and is not listed as forgeable", p, c.Forged)
+		}
+	}
+}

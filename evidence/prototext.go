@@ -1,0 +1,88 @@
+package evidence
+
+import (
+	"fmt"
+
+	"github.com/google/go-tpm-tools/proto/attest"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+const (
+	formatTextproto = "attestation-textproto"
+	formatJSON      = "attestation-protojson"
+)
+
+// fitsTextproto reports whether b is text that begins like a field.
+func fitsTextproto(b []byte) bool {
+	c := firstByte(b)
+	return (c == '#' || c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z') && isText(b)
+}
+
+func fitsJSON(b []byte) bool { return firstByte(b) == '{' && isText(b) }
+
+// decodeTextproto decodes the form that `gotpm attest --format textproto`
+// writes. Unknown fields and repeated singular fields are errors of the
+// library; map entries of equal keys, which it merges, show as braces that no
+// message answers to.
+func decodeTextproto(b []byte) (Bundle, error) {
+	braces, err := boundedBraces(b, true)
+	if err != nil {
+		return nil, err
+	}
+	msg := new(attest.Attestation)
+	if err := prototext.Unmarshal(b, msg); err != nil {
+		return nil, fmt.Errorf("textproto: %w", err)
+	}
+	if n := countMessages(msg) - 1; n != braces {
+		return nil, fmt.Errorf("%w: %d braces decode to %d messages", errSecondReading, braces, n)
+	}
+	return newAttestation(formatTextproto, msg, 0)
+}
+
+// decodeJSON decodes the protobuf JSON form. Unknown, repeated and equal names
+// and trailing bytes are errors of the library.
+func decodeJSON(b []byte) (Bundle, error) {
+	if _, err := boundedBraces(b, false); err != nil {
+		return nil, err
+	}
+	msg := new(attest.Attestation)
+	if err := protojson.Unmarshal(b, msg); err != nil {
+		return nil, fmt.Errorf("protojson: %w", err)
+	}
+	return newAttestation(formatJSON, msg, 0)
+}
+
+func boundedBraces(b []byte, comments bool) (int, error) {
+	n, err := countBraces(b, comments)
+	if err == nil && n > maxMessages {
+		err = fmt.Errorf("%d messages, at most %d are read", n, maxMessages)
+	}
+	return n, err
+}
+
+func countIn(m protoreflect.Message) int {
+	count := 1
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case f.IsMap():
+			count += v.Map().Len()
+			if f.MapValue().Kind() == protoreflect.MessageKind {
+				v.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool {
+					count += countIn(v.Message())
+					return true
+				})
+			}
+		case f.Kind() != protoreflect.MessageKind:
+		case f.IsList():
+			for i := range v.List().Len() {
+				count += countIn(v.List().Get(i).Message())
+			}
+		default:
+			count += countIn(v.Message())
+		}
+		return true
+	})
+	return count
+}

@@ -1,0 +1,181 @@
+package evidence_test
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/pem"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/attestctl/attestctl/evidence"
+	"github.com/attestctl/attestctl/internal/corpus"
+)
+
+// TestEmbeddedAnchors compares every embedded file with the module it was
+// copied from, and with the digest that anchors/README.md documents.
+func TestEmbeddedAnchors(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join("anchors", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(corpus.Module(t, "github.com/google/go-tpm-tools"), "server", "ca-certs")
+	anchors := embeddedTrust(t).Anchors()
+	if len(anchors) != 5 {
+		t.Errorf("%d anchors are embedded, want Google's five", len(anchors))
+	}
+	for _, a := range anchors {
+		original, err := os.ReadFile(filepath.Join(dir, path.Base(a.Path)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(a.DER, original) {
+			t.Errorf("%s differs from the module's file", a.Path)
+		}
+		if row := "| " + a.Path + " | " + a.SHA256() + " |"; !strings.Contains(string(readme), row) {
+			t.Errorf("anchors/README.md has no row %q", row)
+		}
+		if a.Cert == nil || !a.Cert.IsCA || a.Origin == "" {
+			t.Errorf("%s: certificate %v of origin %q, want a CA with its origin", a.Path, a.Cert, a.Origin)
+		}
+	}
+}
+
+// rootPEM returns an embedded root as PEM.
+func rootPEM(tb testing.TB) []byte {
+	tb.Helper()
+	for _, a := range embeddedTrust(tb).Anchors() {
+		if path.Dir(a.Path) == "ak/roots" {
+			return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.DER})
+		}
+	}
+	tb.Fatal("no root is embedded")
+	return nil
+}
+
+func TestLoadTrust(t *testing.T) {
+	root := rootPEM(t)
+	leaf, err := x509.ParseCertificate(decodeAny(t, corpus.GoogleEvidence(t)).GetAkCert())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		name  string
+		files map[string]*fstest.MapFile
+		want  string // in the error; "" for success
+	}{
+		{"root in PEM", fstest.MapFS{"ak/roots/a.pem": {Data: root}}, ""},
+		{"README beside it", fstest.MapFS{"ak/roots/a.pem": {Data: root}, "README.md": {Data: []byte("x")}}, ""},
+		{"empty", fstest.MapFS{}, "no anchor"},
+		{"file outside of the layout", fstest.MapFS{"root.pem": {Data: root}}, "outside of the layout"},
+		{"unknown folder", fstest.MapFS{"ak/root/a.pem": {Data: root}}, "not part of the layout"},
+		{"two certificates in a file", fstest.MapFS{"ak/roots/a.pem": {Data: append(bytes.Clone(root), root...)}}, "more than one PEM block"},
+		{"leaf as a root", fstest.MapFS{"ak/roots/a.der": {Data: leaf.Raw}}, "not the certificate of a certification authority"},
+		{"link", fstest.MapFS{"ak/roots/a.pem": {Data: root, Mode: os.ModeSymlink}}, "not a regular file"},
+		{"oversized", fstest.MapFS{"ak/roots/a.pem": {Data: make([]byte, 1<<17)}}, "larger than 64 KiB"},
+		{"private key", fstest.MapFS{"ak/pins/a.pem": {Data: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte{1}})}}, `PEM block is "PRIVATE KEY"`},
+		{"no key", fstest.MapFS{"ak/pins/a.bin": {Data: []byte("hello")}}, "not a public key"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			trust, err := evidence.LoadTrust(fstest.MapFS(tc.files))
+			switch {
+			case tc.want == "" && (err != nil || len(trust.Anchors()) != 1):
+				t.Errorf("LoadTrust = %v, want one anchor", err)
+			case tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)):
+				t.Errorf("LoadTrust = %v, want an error with %q", err, tc.want)
+			}
+		})
+	}
+}
+
+// TestZeroTrust verifies real evidence with nothing trusted: the chain must
+// fail and nothing else.
+func TestZeroTrust(t *testing.T) {
+	for name, trust := range map[string]*evidence.Trust{"zero": {}, "nil": nil} {
+		res, err := verify(corpus.GoogleEvidence(t), trust, evidence.Expect{Nonce: []byte{0x90, 0x09}, Now: at, InsecureShortNonce: true})
+		if err == nil || res.Claims != nil {
+			t.Fatalf("%s Trust accepted evidence", name)
+		}
+		if f := res.Failures(); len(f) != 1 || f[0].ID != "tpm.ak.chain" {
+			t.Errorf("%s Trust: failures are %v, want tpm.ak.chain alone", name, f)
+		}
+	}
+}
+
+// TestZeroExpect verifies real evidence with nothing expected: without a nonce
+// and a time nothing is accepted.
+func TestZeroExpect(t *testing.T) {
+	res, err := verify(corpus.GoogleEvidence(t), embeddedTrust(t), evidence.Expect{})
+	if err == nil || res.Claims != nil {
+		t.Fatal("the zero Expect accepted evidence")
+	}
+	for _, id := range []string{"tpm.ak.chain", "tpm.quote.nonce"} {
+		if c := checkOf(t, res, id); c.Status != evidence.Fail {
+			t.Errorf("%s is %v, want fail", id, c.Status)
+		}
+	}
+}
+
+// TestPinAK verifies Google's evidence with its AK pinned, in each form that a
+// pin can have.
+func TestPinAK(t *testing.T) {
+	msg := decodeAny(t, corpus.GoogleEvidence(t))
+	cert, err := x509.ParseCertificate(msg.GetAkCert())
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(cert.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := msg.GetAkPub()
+	want := evidence.Expect{Nonce: []byte{0x90, 0x09}, Now: at, InsecureShortNonce: true}
+	for name, key := range map[string][]byte{
+		"DER":          der,
+		"PEM":          pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}),
+		"TPMT_PUBLIC":  public,
+		"TPM2B_PUBLIC": append([]byte{byte(len(public) >> 8), byte(len(public))}, public...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			trust, err := evidence.PinAK(key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, err := verify(corpus.GoogleEvidence(t), trust, want)
+			if err != nil {
+				t.Fatalf("Verify: %v", err)
+			}
+			if res.Claims.TPM.AK.Trust != "pinned" || res.Claims.TPM.AK.Certificate != nil || res.Claims.Sub != "" || res.Claims.OEMID != nil {
+				t.Errorf("claims of a pinned key: trust %q, sub %q: want no identity from a certificate that was not verified",
+					res.Claims.TPM.AK.Trust, res.Claims.Sub)
+			}
+		})
+	}
+}
+
+// TestInsecureIsNeverAccepted switches off one ground of trust at a time on
+// evidence that is otherwise perfect.
+func TestInsecureIsNeverAccepted(t *testing.T) {
+	base := evidence.Expect{Nonce: []byte{0x90, 0x09}, Now: at, InsecureShortNonce: true}
+	for name, edit := range map[string]func(*evidence.Expect){
+		"insecure-evidence-ak": func(x *evidence.Expect) { x.InsecureEvidenceAK = true },
+		"insecure-no-nonce":    func(x *evidence.Expect) { x.InsecureNoNonce = true },
+	} {
+		want := base
+		edit(&want)
+		res, err := verify(corpus.GoogleEvidence(t), embeddedTrust(t), want)
+		if err == nil || res.Verdict != evidence.Untrusted || res.Claims != nil {
+			t.Errorf("%s: verdict %v, %v, want untrusted without claims", name, res.Verdict, err)
+		}
+		if !strings.Contains(strings.Join(res.Insecure, " "), name) {
+			t.Errorf("%s is not named in the result: %v", name, res.Insecure)
+		}
+		broken := altered(t, corpus.GoogleEvidence(t), alterations[3].edit)
+		if res, _ := verify(broken, embeddedTrust(t), want); res.Verdict != evidence.Refused {
+			t.Errorf("%s: verdict on altered evidence is %v, want refused", name, res.Verdict)
+		}
+	}
+}

@@ -1,0 +1,182 @@
+package evidence
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/attestctl/attestctl/evidence/claims"
+	"github.com/attestctl/attestctl/evidence/tpm"
+)
+
+// vtpmEvidence is what a vTPM's evidence consists of, whichever format it came
+// in. Parts that are absent are nil.
+type vtpmEvidence struct {
+	format        string
+	malformed     error // what stopped the decoding of an inner structure
+	unknown       int   // fields of the message that are not defined
+	akPublic      *tpm.Public
+	akCert        []byte
+	intermediates [][]byte
+	quotes        []*quote
+	eventLog      []byte
+	cel           []byte
+	tee           teeKind
+}
+
+// teeKind is the kind of hardware report that the evidence carries.
+type teeKind int
+
+const (
+	teeNone teeKind = iota
+	teeSNP
+	teeTDX
+)
+
+// verification is one run over vTPM evidence: what it is given, what it has
+// found out so far, and the checks made.
+type verification struct {
+	checklist
+
+	*vtpmEvidence
+
+	trust *Trust
+	want  Expect
+
+	ak   akFindings
+	boot bootFindings
+	cos  *celFindings
+}
+
+// verifyVTPM verifies the evidence of a vTPM.
+func verifyVTPM(v *vtpmEvidence, trust *Trust, want Expect) (res *Result, err error) {
+	if trust == nil {
+		trust = new(Trust)
+	}
+	s := &verification{vtpmEvidence: v, trust: trust, want: want}
+	defer s.guard(&res, &err)
+
+	s.record("format.detected", v.format, nil)
+	if !s.record("format.strict", s.strictDetail(), v.malformed) {
+		return s.result()
+	}
+	s.checkAK()
+	s.checkQuotes()
+	if s.quotesProven() {
+		s.checkEventLog()
+		s.checkCEL()
+	}
+	s.checkTEE()
+	return s.result()
+}
+
+func (s *verification) strictDetail() string {
+	if s.unknown > 0 {
+		return fmt.Sprintf("%d unknown fields, not used", s.unknown)
+	}
+	return ""
+}
+
+// quotesProven reports whether the PCR values are what the key signed. Until
+// then a comparison with them means nothing.
+func (s *verification) quotesProven() bool {
+	for _, id := range []string{"tpm.quote.signature", "tpm.quote.magic", "tpm.quote.selection", "tpm.quote.pcrs", "tpm.quote.banks"} {
+		if s.failed(id) {
+			s.notRun("the PCR values are not proven: "+id, "eventlog.format", "eventlog.replay", "eventlog.coverage",
+				"eventlog.semantics", "cel.replay", "cel.cos")
+			return false
+		}
+	}
+	return true
+}
+
+// checkTEE says that hardware reports are not verified by this version.
+func (s *verification) checkTEE() {
+	why := "no hardware report in this evidence; none is verified yet"
+	switch s.tee {
+	case teeNone:
+	case teeSNP:
+		why = "not verified yet: SEV-SNP report"
+	case teeTDX:
+		why = "not verified yet: TDX quote"
+	}
+	s.skip("tee.present", why)
+	s.skip("tee.binding", why)
+}
+
+// guard turns a panic into a refusal. Together with decodeGuarded it is the
+// boundary that no panic crosses.
+func (s *verification) guard(res **Result, err *error) {
+	if p := recover(); p != nil {
+		s.done = nil
+		s.record("format.strict", "", fmt.Errorf("internal error while verifying: %v", p))
+		*res, *err = s.result()
+	}
+}
+
+// result closes the verification. Claims are made only if no check failed and
+// every check that had to run has run.
+func (s *verification) result() (*Result, error) {
+	r := &Result{
+		Format:        s.format,
+		Checks:        s.complete(),
+		Insecure:      s.want.insecure(),
+		UnknownFields: s.unknown,
+	}
+	verdict, first := s.verdict(r.Checks)
+	if verdict != Accepted {
+		r.Verdict = verdict
+		return r, &Refusal{verdict, first}
+	}
+	r.Verdict = Accepted
+	r.Claims = s.claims(r)
+	return r, nil
+}
+
+// verdict accepts if every check passed or was skipped. A failure that only
+// says which ground of trust an option has taken away makes it untrusted.
+func (s *verification) verdict(checks []Check) (Verdict, Check) {
+	var given, refused, undecided *Check // the first of each kind
+	for i := range checks {
+		c := &checks[i]
+		switch {
+		case c.Status == Pass || c.Status == Skip:
+		case c.Status == NotRun:
+			undecided = cmp.Or(undecided, c)
+		case s.givenUp(c.ID):
+			given = cmp.Or(given, c)
+		default:
+			refused = cmp.Or(refused, c)
+		}
+	}
+	if first := cmp.Or(refused, undecided); first != nil {
+		return Refused, *first
+	}
+	if given != nil {
+		return Untrusted, *given
+	}
+	return Accepted, Check{}
+}
+
+// givenUp reports whether an option gave up the ground of trust that the check
+// decides.
+func (s *verification) givenUp(id string) bool {
+	return id == "tpm.ak.chain" && s.want.InsecureEvidenceAK || id == "tpm.quote.nonce" && s.want.InsecureNoNonce
+}
+
+// claims turns what was proven into the document.
+func (s *verification) claims(r *Result) *claims.Claims {
+	c := &claims.Claims{
+		Schema:     claims.Schema,
+		Format:     s.format,
+		VerifiedAt: s.want.Now.Unix(),
+		Checks:     make(map[string]string, len(r.Checks)),
+		Insecure:   r.Insecure,
+	}
+	for _, check := range r.Checks {
+		c.Checks[check.ID] = check.Status.String()
+	}
+	s.tpmClaims(c)
+	s.bootClaims(c)
+	s.identityClaims(c)
+	return c
+}

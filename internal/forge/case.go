@@ -1,0 +1,144 @@
+package forge
+
+import (
+	"crypto/x509"
+	"slices"
+
+	"github.com/google/go-tpm-tools/proto/attest"
+)
+
+// Case is one thing that a verifier must decide rightly.
+type Case struct {
+	// Name is the acceptance test's name and a variant: "not_a_quote/certify".
+	Name string
+	// Row is the row of the acceptance table.
+	Row int
+	// Check is the identifier of the one check that must fail, without the
+	// bank in brackets; every check that does not depend on it still passes.
+	// Empty means that the evidence is genuine and must be accepted.
+	Check string
+	// Also lists checks that cannot pass either, since they need what Check
+	// found broken.
+	Also []string
+	// Want says what the claims must show when the evidence is accepted.
+	Want string
+	// Forged is a text (or a SHA-256 digest in hex) that no claim may present
+	// as proven. Where it is set, accepting is as right as failing Check if
+	// the claim that shows the text is listed as forgeable.
+	Forged string
+
+	machine Machine
+	edit    func(*Machine)
+	trust   func(*Evidence) error
+}
+
+// Build makes the evidence. It is to be verified with Evidence.Nonce, at
+// Evidence.Now, and by certificate under Evidence.Root or, where that is nil,
+// with the pinned key of Evidence.AK.
+func (c Case) Build() (*Evidence, error) {
+	m := c.machine
+	if c.edit != nil {
+		c.edit(&m)
+	}
+	e, err := m.Attest(caseNonce(m.Keys))
+	if err != nil {
+		return nil, err
+	}
+	return e, apply(c.trust, e)
+}
+
+// Twin makes the evidence of the same machine without the defect, which every
+// verifier must accept.
+func (c Case) Twin() (*Evidence, error) {
+	return c.machine.Attest(caseNonce(c.machine.Keys))
+}
+
+func caseNonce(keys *Keys) []byte { return keys.bytes("nonce", 32) }
+
+// Cases returns the catalogue of rows 18 to 30 of the acceptance table as far
+// as evidence can be minted for them. The cases share one set of keys, are
+// independent of one another, and give the same bytes in every run.
+func Cases() []Case {
+	keys := NewKeys(DefaultSeed)
+	cases := slices.Concat(
+		nonceCases(), akCases(), certificateCases(keys), attestCases(), selectionCases(), valueCases(), bankCases(),
+		signatureCases(), strippedCases(), forgedCases(), bombCases(), secureBootCases(),
+	)
+	for i := range cases {
+		cases[i].machine.Keys = keys
+	}
+	return cases
+}
+
+// inRow gives cases of one row their number, the row's name and, where they
+// have none, its check.
+func inRow(row int, name, check string, cases ...Case) []Case {
+	for i := range cases {
+		cases[i].Row, cases[i].Name = row, name+"/"+cases[i].Name
+		if cases[i].Check == "" && cases[i].Want == "" {
+			cases[i].Check = check
+		}
+	}
+	return cases
+}
+
+// The functions below turn an edit of one stage into one of a machine.
+
+func quoting(edit func(*Quote)) func(*Machine) {
+	return func(m *Machine) {
+		m.Edits.Quote = func(q *Quote) error { edit(q); return nil }
+	}
+}
+
+func certifying(edit func(*x509.Certificate)) func(*Machine) {
+	return func(m *Machine) {
+		m.Edits.Certificate = func(c *x509.Certificate) error { edit(c); return nil }
+	}
+}
+
+func measuring(edit func([]Event) []Event) func(*Machine) {
+	return func(m *Machine) { m.Edits.Events = edit }
+}
+
+func logging(edit func([]Event) []Event) func(*Machine) {
+	return func(m *Machine) {
+		m.Edits.Log = func(l *Log) error { l.Events = edit(l.Events); return nil }
+	}
+}
+
+func sending(edit func(*attest.Attestation)) func(*Machine) {
+	return func(m *Machine) {
+		m.Edits.Attestation = func(a *attest.Attestation) error { edit(a); return nil }
+	}
+}
+
+// changing edits each event that matches.
+func changing(matches func(Event) bool, edit func(*Event)) func([]Event) []Event {
+	return func(events []Event) []Event {
+		out := slices.Clone(events)
+		for i := range out {
+			if matches(out[i]) {
+				edit(&out[i])
+			}
+		}
+		return out
+	}
+}
+
+// dropping leaves out the events that match.
+func dropping(matches func(Event) bool) func([]Event) []Event {
+	return func(events []Event) []Event {
+		return slices.DeleteFunc(slices.Clone(events), matches)
+	}
+}
+
+// inserting puts an event before the first that matches.
+func inserting(added Event, matches func(Event) bool) func([]Event) []Event {
+	return func(events []Event) []Event {
+		i := slices.IndexFunc(events, matches)
+		if i < 0 {
+			i = len(events)
+		}
+		return slices.Insert(slices.Clone(events), i, added)
+	}
+}

@@ -1,0 +1,61 @@
+package report
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/attestctl/attestctl/evidence"
+)
+
+// Results receives the results of one run in their order.
+type Results interface {
+	Add(*Result) error
+	Close(Summary) error
+}
+
+// Run is what a format of results must know beforehand.
+type Run struct {
+	Style
+
+	Many bool // a list with a summary rather than one result
+}
+
+// NewResults starts the results of a run in the named format, one of [Formats].
+func NewResults(w io.Writer, name string, run Run) (Results, error) {
+	f, err := formatOf(name)
+	if err != nil {
+		return nil, err
+	}
+	return f.results(w, run), nil
+}
+
+// Summary counts the results of a run by their verdict. Errors are files that
+// could not be read.
+type Summary struct {
+	Files     int `json:"files"`
+	Accepted  int `json:"accepted"`
+	Untrusted int `json:"untrusted"`
+	Refused   int `json:"refused"`
+	Errors    int `json:"errors"`
+}
+
+// Count adds one result.
+func (s *Summary) Count(r *Result) {
+	s.Files++
+	switch {
+	case r.Evidence == nil:
+		s.Errors++
+	case r.Evidence.Verdict == evidence.Accepted:
+		s.Accepted++
+	case r.Evidence.Verdict == evidence.Untrusted:
+		s.Untrusted++
+	default:
+		s.Refused++
+	}
+}
+
+// String returns one line for a person.
+func (s Summary) String() string {
+	return fmt.Sprintf("%d files: %d accepted, %d untrusted, %d refused, %d could not be read",
+		s.Files, s.Accepted, s.Untrusted, s.Refused, s.Errors)
+}

@@ -1,0 +1,159 @@
+// Package attestctl_test holds the tests that look at the project as a whole.
+package attestctl_test
+
+import (
+	"encoding/json"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/attestctl/attestctl"
+
+// layers lists every package of the project with what it may import of the
+// project: everything named here stands in a lower layer. See
+// docs/architecture.md. A package that is not in the list fails the test.
+var layers = map[string][]string{
+	"evidence/claims": {},
+	"evidence/tpm":    {},
+	"internal/hint":   {},
+	"replay":          {"evidence/tpm"},
+
+	"evidence": {"evidence/claims", "evidence/tpm", "replay", "internal/hint"},
+
+	"internal/appraise": {"evidence", "evidence/claims", "internal/hint"},
+
+	"internal/report": {"internal/appraise", "evidence", "evidence/claims", "evidence/tpm", "replay", "internal/hint"},
+	"internal/forge":  {"evidence/tpm"},
+	"internal/corpus": {}, // for tests only
+
+	"cmd/attestctl": {
+		"internal/report", "internal/appraise", "evidence", "evidence/claims", "evidence/tpm",
+		"replay", "internal/hint",
+	},
+}
+
+// fences names the packages that only some of the project's packages may
+// import, by the beginning of their path.
+var fences = []struct {
+	imports string
+	only    []string
+}{
+	{"github.com/google/go-tpm", []string{"evidence", "evidence/tpm", "replay", "internal/forge"}},
+	{"github.com/google/go-eventlog", []string{"evidence", "replay", "internal/forge"}},
+	{"github.com/google/go-sev-guest", []string{"evidence", "internal/forge"}},
+	{"github.com/google/go-tdx-guest", []string{"evidence", "internal/forge"}},
+	{"github.com/lestrrat-go/jwx", []string{"evidence", "server"}},
+	{"github.com/open-policy-agent/opa", []string{"policy"}},
+	{"github.com/tetratelabs/wazero", []string{"policy"}},
+	{"github.com/spf13/cobra", []string{"cmd/attestctl"}},
+	{"net/http", []string{"server", "cmd/attestctl"}},
+	{"net", []string{"server", "cmd/attestctl"}},
+	{"os/exec", []string{"cmd/attestctl", "internal/corpus"}},
+	{"unsafe", nil},
+	{"plugin", nil},
+}
+
+func TestLayers(t *testing.T) {
+	found := map[string]bool{}
+	for _, file := range goFiles(t) {
+		pkg := path.Dir(filepath.ToSlash(file))
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		found[pkg] = true
+		allowed, known := layers[pkg]
+		if !known {
+			t.Errorf("%s: package %s has no layer; give it one in layers_test.go and docs/architecture.md", file, pkg)
+		}
+		for _, imported := range imports(t, file) {
+			if own, ok := strings.CutPrefix(imported, module+"/"); ok && !slices.Contains(allowed, own) {
+				t.Errorf("%s imports %s, which is not in a layer below it", file, own)
+			}
+			for _, f := range fences {
+				inside := imported == f.imports || strings.HasPrefix(imported, f.imports+"/") ||
+					strings.Contains(f.imports, ".") && strings.HasPrefix(imported, f.imports)
+				if inside && !slices.Contains(f.only, pkg) {
+					t.Errorf("%s imports %s, which only %v may", file, imported, f.only)
+				}
+			}
+		}
+	}
+	for pkg := range layers {
+		if !found[pkg] {
+			t.Errorf("layer list names %s, which does not exist", pkg)
+		}
+	}
+}
+
+func goFiles(t *testing.T) []string {
+	t.Helper()
+	var files []string
+	err := filepath.WalkDir(".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == "testdata" || d.Name() != "." && strings.HasPrefix(d.Name(), ".")) {
+			return filepath.SkipDir
+		}
+		if strings.HasSuffix(p, ".go") && filepath.Dir(p) != "." {
+			files = append(files, p)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func imports(t *testing.T, file string) []string {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := make([]string, 0, len(f.Imports))
+	for _, s := range f.Imports {
+		p, err := strconv.Unquote(s.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+// TestVerificationLinksNoNetwork asks the linker's view: nothing that package
+// evidence depends on, at any depth, can open a socket.
+func TestVerificationLinksNoNetwork(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=ImportPath,Imports", "./evidence", "./replay")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	packages := 0
+	for dec.More() {
+		var p struct{ ImportPath string }
+		if err := dec.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		packages++
+		if p.ImportPath == "net/http" || p.ImportPath == "net/rpc" || p.ImportPath == "crypto/tls" {
+			t.Errorf("verification links %s", p.ImportPath)
+		}
+	}
+	if packages < 50 {
+		t.Fatalf("go list gave %d packages", packages)
+	}
+}
