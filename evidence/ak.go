@@ -189,6 +189,9 @@ func (s *verification) checkAKMatch() error {
 	if ak.key == nil {
 		return errors.New("no attestation key")
 	}
+	if ak.certErr != nil {
+		return fmt.Errorf("attestation key: %w", ak.certErr)
+	}
 	if s.akPublic != nil {
 		key, err := s.akPublic.Key()
 		if err != nil {

@@ -39,7 +39,7 @@ type Expect struct {
 	// Now is the time at which certificates must be valid.
 	Now time.Time
 	// RequirePCRs are the PCRs that every quote must cover and the event log
-	// explain. Nil means DefaultPCRs.
+	// explain. None means DefaultPCRs.
 	RequirePCRs []int
 
 	// InsecureShortNonce accepts a nonce of fewer than 16 bytes.
@@ -59,7 +59,7 @@ type Expect struct {
 func DefaultPCRs() []int { return []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 14} }
 
 func (x Expect) requiredPCRs() []int {
-	if x.RequirePCRs == nil {
+	if len(x.RequirePCRs) == 0 {
 		return DefaultPCRs()
 	}
 	return x.RequirePCRs

@@ -79,6 +79,11 @@ func checkCase(t *testing.T, c forge.Case, res *evidence.Result, err error) {
 		if err != nil {
 			t.Fatalf("refused: %v, want accepted with %s", err, c.Want)
 		}
+		if want, ok := acceptedClaims[c.Name]; ok {
+			checkClaims(t, res, want)
+		} else if c.Row == 30 {
+			t.Errorf("the case is accepted and no claim of it is looked at")
+		}
 		return
 	}
 	if err == nil {
@@ -110,6 +115,46 @@ func checkForged(t *testing.T, c forge.Case, res *evidence.Result) {
 		}
 		if !slices.ContainsFunc(res.Claims.Boot.Forgeable, func(f string) bool { return p == f || strings.HasPrefix(p, f+".") }) {
 			t.Errorf("claim %s shows the forged %q and is not listed as forgeable", p, c.Forged)
+		}
+	}
+}
+
+// acceptedClaims says what the claims of accepted cases must show: a value, or
+// absent.
+var acceptedClaims = map[string]map[string]string{
+	"secureboot_semantics/no_dbx": {
+		"secboot": "true", "boot.secure_boot.enabled": "true", "boot.secure_boot.dbx.hashes.0": absent,
+		"boot.secure_boot.db.certificates.0.type": "x509",
+	},
+	"secureboot_semantics/owners_db": {
+		"secboot": "true", "boot.secure_boot.db.certificates.1.type": "x509", "boot.secure_boot.db.certificates.2.type": absent,
+	},
+	"secureboot_semantics/mok_validation_disabled": {
+		"secboot": "true", "boot.secure_boot.mok.validation_disabled": "true",
+	},
+	"secureboot_semantics/off": {
+		"secboot": "false", "boot.secure_boot.enabled": "false",
+	},
+	"secureboot_semantics/no_variables": {
+		"secboot": absent, "boot.secure_boot.enabled": absent, "boot.secure_boot.db.certificates.0.type": absent,
+	},
+	"log_emptied_or_pcr_stripped/ima_in_pcr_10": {
+		"boot.unexplained_pcrs.0": "10", "boot.unexplained_pcrs.1": absent, "boot.complete": "true",
+	},
+}
+
+const absent = "(absent)"
+
+func checkClaims(t *testing.T, res *evidence.Result, want map[string]string) {
+	t.Helper()
+	got := leaves(t, res.Claims)
+	for p, w := range want {
+		g, ok := got[p]
+		if !ok {
+			g = absent
+		}
+		if g != w {
+			t.Errorf("claim %s = %s, want %s", p, g, w)
 		}
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/google/go-tpm-tools/proto/attest"
+
 	"github.com/attestctl/attestctl/evidence"
 	"github.com/attestctl/attestctl/internal/corpus"
 )
@@ -153,6 +155,26 @@ func TestPinAK(t *testing.T) {
 					res.Claims.TPM.AK.Trust, res.Claims.Sub)
 			}
 		})
+	}
+}
+
+// TestPinAKWithOtherParts combines a pinned key's evidence with a certificate
+// that is another's, or none: a part that does not belong is never passed over.
+func TestPinAKWithOtherParts(t *testing.T) {
+	trust, err := evidence.PinAK(decodeAny(t, corpus.GoogleEvidence(t)).GetAkPub())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := evidence.Expect{Nonce: []byte{0x90, 0x09}, Now: at, InsecureShortNonce: true}
+	for name, edit := range map[string]func(*attest.Attestation){
+		"malformed certificate": func(a *attest.Attestation) { a.AkCert = a.AkCert[:100] },
+		"certificate of a CA":   func(a *attest.Attestation) { a.AkCert = embeddedTrust(t).Anchors()[0].DER },
+		"malformed ak_pub":      func(a *attest.Attestation) { a.AkPub = a.AkPub[:10] },
+	} {
+		res, err := verify(altered(t, corpus.GoogleEvidence(t), edit), trust, want)
+		if err == nil || res.Claims != nil {
+			t.Errorf("%s: accepted", name)
+		}
 	}
 }
 

@@ -185,12 +185,12 @@ func TestContainerFindings(t *testing.T) {
 				t.Fatalf("ParseCEL = %v, want nil", err)
 			}
 			c, findings := l.Container()
-			var all string
+			var all strings.Builder
 			for _, f := range findings {
-				all += f.String() + "\n"
+				all.WriteString(f.String() + "\n")
 			}
-			if test.want == "" && all != "" || !strings.Contains(all, test.want) {
-				t.Errorf("Container findings = %q, want %q", all, test.want)
+			if test.want == "" && all.String() != "" || !strings.Contains(all.String(), test.want) {
+				t.Errorf("Container findings = %q, want %q", all.String(), test.want)
 			}
 			if test.ok != nil && !test.ok(c) {
 				t.Errorf("Container = %+v, not as expected", c)
