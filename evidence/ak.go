@@ -31,7 +31,22 @@ func (s *verification) checkAK() {
 	s.record("tpm.ak.chain", s.akChainDetail(), s.checkAKChain())
 	s.checkAKProfile()
 	s.checkAKAttributes()
-	s.record("tpm.ak.match", "", s.checkAKMatch())
+	s.record("tpm.ak.match", s.akForms(), s.checkAKMatch())
+}
+
+// akForms names the forms in which the evidence and the user give the key.
+func (s *verification) akForms() string {
+	var forms []string
+	if s.ak.cert != nil {
+		forms = append(forms, "certificate")
+	}
+	if s.akPublic != nil {
+		forms = append(forms, "ak_pub")
+	}
+	if s.ak.pin != nil {
+		forms = append(forms, "pinned key")
+	}
+	return "one key: " + strings.Join(forms, ", ")
 }
 
 // findAK picks the key: that of the certificate, else the public area's, else
@@ -118,8 +133,11 @@ func (s *verification) checkAKProfile() {
 		}
 	default:
 		var err error
-		ak.instance, err = checkProfile(ak.cert)
-		s.record("tpm.ak.profile", "", err)
+		detail := ""
+		if ak.instance, err = checkProfile(ak.cert); err == nil {
+			detail = "attestation key of production instance " + ak.instance.name
+		}
+		s.record("tpm.ak.profile", detail, err)
 	}
 }
 

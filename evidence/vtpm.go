@@ -73,7 +73,7 @@ func (s *verification) strictDetail() string {
 	if s.unknown > 0 {
 		return fmt.Sprintf("%d unknown fields, not used", s.unknown)
 	}
-	return ""
+	return "every byte is accounted for"
 }
 
 // quotesProven reports whether the PCR values are what the key signed. Until

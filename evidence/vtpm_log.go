@@ -3,6 +3,7 @@ package evidence
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -35,7 +36,7 @@ func (s *verification) checkEventLog() {
 	}
 	s.record("eventlog.format", fmt.Sprintf("%d events", len(log.Events)), nil) // TCG PFP 1.06, 10.2
 	r := s.replayBanks(log)
-	s.record("eventlog.coverage", "PCR "+ranges(s.want.requiredPCRs()), joinLines(r.uncovered)) // TCG PTP 1.06, 4.6.2
+	s.record("eventlog.coverage", "PCR "+ranges(s.want.requiredPCRs()), r.gap()) // TCG PTP 1.06, 4.6.2
 	s.boot.unexplained = r.unexplained
 	if len(r.algs) == 0 || s.failed("eventlog.replay") || s.failed("eventlog.coverage") {
 		s.notRun("the log is not that of the quoted PCRs", "eventlog.semantics")
@@ -62,7 +63,17 @@ type replayed struct {
 	algs        []tpm.Alg // banks that were replayed, the reporting bank first
 	proven      pcrSet    // PCRs whose quoted value the log explains in all of them
 	unexplained map[int]bool
-	uncovered   []error // required PCRs that the log is silent about
+	uncovered   map[int][]string // required PCRs that the log is silent about, with their banks
+}
+
+// gap reports the required PCRs that the log does not explain.
+func (r *replayed) gap() error {
+	var errs []error
+	for _, pcr := range slices.Sorted(maps.Keys(r.uncovered)) {
+		errs = append(errs, fmt.Errorf("PCR %d was extended (bank %s), and the log has no event for it",
+			pcr, strings.Join(r.uncovered[pcr], ", ")))
+	}
+	return hint.New(joinLines(errs), "send the whole log, as the firmware left it")
 }
 
 // pcrSet is a set of PCRs, bit i for PCR i.
@@ -78,7 +89,7 @@ var reportingOrder = []tpm.Alg{tpm.AlgSHA256, tpm.AlgSHA384, tpm.AlgSHA512, tpm.
 // not speak of is how the others would be bypassed: only SHA-1, which decides
 // nothing, and SHA-512, which firmware rarely logs, may be missing.
 func (s *verification) replayBanks(log *replay.Log) *replayed {
-	r := &replayed{proven: 1<<(tpm.MaxPCR+1) - 1, unexplained: map[int]bool{}}
+	r := &replayed{proven: 1<<(tpm.MaxPCR+1) - 1, unexplained: map[int]bool{}, uncovered: map[int][]string{}}
 	for _, b := range s.banks() {
 		id := "eventlog.replay[" + b.alg.String() + "]"
 		if !slices.Contains(log.Algs(), b.alg) {
@@ -135,7 +146,7 @@ func (s *verification) compareBank(bank *replay.Bank, b bankValues, r *replayed)
 			case c.Events > 0:
 				wrong = append(wrong, errors.New(c.Explain()))
 			default:
-				r.uncovered = append(r.uncovered, fmt.Errorf("%v: %s", b.alg, c.Explain()))
+				r.uncovered[c.PCR] = append(r.uncovered[c.PCR], b.alg.String())
 			}
 		}
 	}
@@ -149,7 +160,7 @@ func (s *verification) checkSemantics(log *replay.Log, r *replayed) {
 	boot, findings := log.Restrict(r.proven.has).Boot(r.algs)
 	if len(findings) == 0 {
 		s.boot.boot, s.boot.events = boot, len(log.Events)
-		s.record("eventlog.semantics", "", nil) // TCG PFP 1.06, 3.3 and 10.4
+		s.record("eventlog.semantics", bootSummary(boot), nil) // TCG PFP 1.06, 3.3 and 10.4
 		return
 	}
 	const most = 3
@@ -162,4 +173,20 @@ func (s *verification) checkSemantics(log *replay.Log, r *replayed) {
 		text += fmt.Sprintf("; and %d more", more)
 	}
 	s.record("eventlog.semantics", "", hint.New(errors.New(text), "`attestctl replay` shows the events and every finding"))
+}
+
+// bootSummary says in a few words what kind of boot it was.
+func bootSummary(b *replay.Boot) string {
+	parts := make([]string, 0, 2)
+	if b.Technology != "" {
+		parts = append(parts, "technology "+b.Technology)
+	}
+	switch enabled := b.SecureBoot.Enabled; {
+	case enabled == nil:
+	case *enabled:
+		parts = append(parts, "Secure Boot on")
+	default:
+		parts = append(parts, "Secure Boot off")
+	}
+	return strings.Join(parts, ", ")
 }

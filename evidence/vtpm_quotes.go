@@ -29,7 +29,7 @@ func (s *verification) checkQuotes() {
 	for _, q := range s.quotes {
 		s.record("tpm.quote.signature["+q.name()+"]", s.signatureDetail(q), q.checkSignature(s.ak.key, s.ak.public)) // TPM 2.0 Part 3, 18.4
 	}
-	if !s.record("tpm.quote.magic", "", s.eachQuote((*quote).checkMagic)) { // TPM 2.0 Part 2, 6.2 and 6.9
+	if !s.record("tpm.quote.magic", fmt.Sprintf("%d quotes made by a TPM", len(s.quotes)), s.eachQuote((*quote).checkMagic)) { // TPM 2.0 Part 2, 6.2 and 6.9
 		s.notRun("not a quote", "tpm.quote.nonce", "tpm.quote.selection", "tpm.quote.pcrs", "tpm.quote.banks")
 		return
 	}
@@ -37,19 +37,30 @@ func (s *verification) checkQuotes() {
 	s.record("tpm.quote.selection", s.selectionDetail(), s.eachQuote(func(q *quote) error {
 		return q.checkSelection(s.want.requiredPCRs()) // TPM 2.0 Part 2, 10.6.2
 	}))
-	s.record("tpm.quote.pcrs", "", s.eachQuote((*quote).checkPCRs)) // TPM 2.0 Part 3, 18.4
-	s.record("tpm.quote.banks", s.bankNames(), s.checkBanks())      // TCG PFP 1.06, 3.3
+	s.record("tpm.quote.pcrs", "the values are the quoted ones", s.eachQuote((*quote).checkPCRs)) // TPM 2.0 Part 3, 18.4
+	s.record("tpm.quote.banks", s.bankNames(), s.checkBanks())                                    // TCG PFP 1.06, 3.3
 }
 
-// eachQuote makes one check on all quotes and joins what fails.
+// eachQuote makes one check on all quotes and joins what fails. Banks that fail
+// alike are named together.
 func (s *verification) eachQuote(check func(*quote) error) error {
-	var errs []error
+	var failed []error
+	var banks []string
 	for _, q := range s.quotes {
-		if err := check(q); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", q.name(), err))
+		err := check(q)
+		if err == nil {
+			continue
 		}
+		if last := len(failed) - 1; last >= 0 && failed[last].Error() == err.Error() {
+			banks[last] += ", " + q.name()
+			continue
+		}
+		failed, banks = append(failed, err), append(banks, q.name())
 	}
-	return joinLines(errs)
+	for i := range failed {
+		failed[i] = fmt.Errorf("%s: %w", banks[i], failed[i])
+	}
+	return joinLines(failed)
 }
 
 // joinLines makes one error of several on one line, with the first one's hint.

@@ -1,0 +1,119 @@
+package attestctl_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+var (
+	console  = regexp.MustCompile("(?ms)^```console\n(.*?)^```$")
+	commands = regexp.MustCompile("(?ms)^<!-- ([a-z]+) command -->\n```sh\n(.*?)^```$")
+)
+
+// TestReadmeTranscripts runs every command of the README's transcripts and
+// compares what it prints; -update writes it there.
+func TestReadmeTranscripts(t *testing.T) {
+	needShell(t)
+	build(t)
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := 0
+	got := console.ReplaceAllFunc(readme, func(block []byte) []byte {
+		var out bytes.Buffer
+		out.WriteString("```console\n")
+		for line := range strings.Lines(string(block)) {
+			if command, ok := strings.CutPrefix(line, "$ "); ok {
+				ran++
+				out.WriteString(line)
+				output, _ := shell(t, command)
+				out.Write(output)
+			}
+		}
+		out.WriteString("```")
+		return out.Bytes()
+	})
+	if ran < 3 {
+		t.Errorf("the README has %d transcripts, want three or more", ran)
+	}
+	if *update {
+		if err := os.WriteFile("README.md", got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("the README's transcripts are out of date: go test . -run TestReadmeTranscripts -update\n%s", got)
+	}
+}
+
+// TestReadmeCommands runs the README's commands as they stand there, but for
+// the one that runs the tests, which the gate must run instead.
+func TestReadmeCommands(t *testing.T) {
+	needShell(t)
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]string{}
+	for _, m := range commands.FindAllStringSubmatch(string(readme), -1) {
+		seen[m[1]] = m[2]
+	}
+	for _, name := range []string{"verify", "google"} {
+		out, code := shell(t, seen[name])
+		if code != 0 || !strings.HasSuffix(string(out), "\nACCEPTED\n") {
+			t.Errorf("the %s command ends with %d and prints\n%s", name, code, out)
+		}
+	}
+	if seen["test"] != "go test ./...\n" {
+		t.Errorf("the README's test command is %q", seen["test"])
+	}
+	gate, err := os.ReadFile(filepath.Join(".ci", "run"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(gate), "<!-- test command -->") {
+		t.Error(".ci/run does not take its test command from the README")
+	}
+}
+
+func needShell(t *testing.T) {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("the README's commands are for a POSIX shell")
+	}
+}
+
+// build puts attestctl on the PATH.
+func build(t *testing.T) {
+	t.Helper()
+	dir := t.TempDir()
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", dir, "./cmd/attestctl").CombinedOutput()
+	if err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+}
+
+// shell runs a command as a user would and returns what both streams say.
+func shell(t *testing.T, command string) ([]byte, int) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", command)
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return out, cmd.ProcessState.ExitCode()
+}
