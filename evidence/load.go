@@ -24,15 +24,15 @@ func (e *FormatError) Unwrap() error { return e.Err }
 
 // Load reads one piece of evidence, of at most MaxSize bytes, tells its format
 // and decodes it strictly. Nothing in the Bundle is trusted. Input that no
-// format or more than one fits is an error that says so; errors are
-// *FormatError.
+// format or more than one fits is an error that says so. What is wrong with the
+// input is a *FormatError; an error of r is returned as it is.
 func Load(r io.Reader) (Bundle, error) { return LoadAs(r, "") }
 
 // LoadAs is Load with the format given by name, one of Formats; "" detects it.
 func LoadAs(r io.Reader, name string) (Bundle, error) {
-	data, err := readInput(r)
+	data, err := readInput(r, "")
 	if err != nil {
-		return nil, &FormatError{Err: err}
+		return nil, err
 	}
 	f, err := formatOf(data, name)
 	if err != nil {
@@ -45,15 +45,16 @@ func LoadAs(r io.Reader, name string) (Bundle, error) {
 	return b, nil
 }
 
-func readInput(r io.Reader) ([]byte, error) {
+// readInput reads what a format, or "" for one not told yet, is decoded from.
+func readInput(r io.Reader, format string) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("reading evidence: %w", err)
+		return nil, err
 	case len(data) > MaxSize:
-		return nil, ErrTooLarge()
+		return nil, &FormatError{format, ErrTooLarge()}
 	case len(data) == 0:
-		return nil, hint.New(errors.New("the input is empty"), "check that the command that made the evidence succeeded")
+		return nil, &FormatError{format, hint.New(errors.New("the input is empty"), "check that the command that made the evidence succeeded")}
 	}
 	return data, nil
 }

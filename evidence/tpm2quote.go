@@ -27,7 +27,8 @@ type tpm2Quote struct {
 }
 
 // LoadTPM2Quote reads the parts of a tpm2_quote and decodes them strictly.
-// EventLog may be nil. Errors are *FormatError.
+// EventLog may be nil. What is wrong with a part is a *FormatError; an error of
+// a reader is returned as it is.
 func LoadTPM2Quote(t TPM2Quote) (Bundle, error) {
 	parts := map[string][]byte{}
 	for _, p := range []struct {
@@ -37,9 +38,12 @@ func LoadTPM2Quote(t TPM2Quote) (Bundle, error) {
 		if p.from == nil {
 			continue
 		}
-		data, err := readInput(p.from)
+		data, err := readInput(p.from, formatTPM2Quote)
+		if fe, ok := errors.AsType[*FormatError](err); ok {
+			fe.Err = fmt.Errorf("%s: %w", p.name, fe.Err)
+		}
 		if err != nil {
-			return nil, &FormatError{Format: formatTPM2Quote, Err: fmt.Errorf("%s: %w", p.name, err)}
+			return nil, err
 		}
 		parts[p.name] = data
 	}
