@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 var (
@@ -53,8 +55,8 @@ func TestReadmeTranscripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("the README's transcripts are out of date: go test . -run TestReadmeTranscripts -update\n%s", got)
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("the README's transcripts are out of date (-README +now): go test . -run TestReadmeTranscripts -update\n%s", diff)
 	}
 }
 

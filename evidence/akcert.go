@@ -101,11 +101,20 @@ func explainChain(err error, cert *x509.Certificate, now time.Time) error {
 			"name the trust directory with --trust, or pin the key with --ak-pub; `attestctl trust list` shows what is trusted")
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		c := invalid.Cert
-		return hint.New(fmt.Errorf("at %s the certificate of %q is not valid: it is from %s to %s", now.UTC().Format(time.RFC3339),
-			c.Subject, c.NotBefore.UTC().Format(time.RFC3339), c.NotAfter.UTC().Format(time.RFC3339)),
+		return hint.New(fmt.Errorf("at %s the certificate of %s is not valid: it is from %s to %s", now.UTC().Format(time.RFC3339),
+			holder(c), c.NotBefore.UTC().Format(time.RFC3339), c.NotAfter.UTC().Format(time.RFC3339)),
 			"give the time the evidence was made with --at")
 	}
 	return err
+}
+
+// holder names whose certificate it is. Google's first hierarchy certifies keys
+// without a subject.
+func holder(c *x509.Certificate) string {
+	if c.Subject.String() == "" {
+		return fmt.Sprintf("the key (serial %x)", c.SerialNumber)
+	}
+	return fmt.Sprintf("%q", c.Subject)
 }
 
 // checkProfile requires of an AK certificate what Google's have: it is for

@@ -33,7 +33,7 @@ func decodeTextproto(b []byte) (Bundle, error) {
 	}
 	msg := new(attest.Attestation)
 	if err := prototext.Unmarshal(b, msg); err != nil {
-		return nil, fmt.Errorf("textproto: %w", err)
+		return nil, fmt.Errorf("textproto: %w", plainProto(err))
 	}
 	if n := countMessages(msg) - 1; n != braces {
 		return nil, fmt.Errorf("%w: %d braces decode to %d messages", errSecondReading, braces, n)
@@ -49,7 +49,7 @@ func decodeJSON(b []byte) (Bundle, error) {
 	}
 	msg := new(attest.Attestation)
 	if err := protojson.Unmarshal(b, msg); err != nil {
-		return nil, fmt.Errorf("protojson: %w", err)
+		return nil, fmt.Errorf("protojson: %w", plainProto(err))
 	}
 	return newAttestation(formatJSON, msg, 0)
 }

@@ -3,23 +3,31 @@ package evidence
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/google/go-tpm-tools/proto/attest"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/attestctl/attestctl/internal/hint"
 )
 
 const formatBinary = "attestation-binarypb"
 
-// fitsBinary reports whether the top level of b is a sequence of
-// length-delimited fields beginning with one that attest.Attestation has.
+// fitsBinary reports whether b begins with a length-delimited field that
+// attest.Attestation has. Text must be a sequence of fields to its end too: a
+// line feed is such a beginning.
 func fitsBinary(b []byte) bool {
 	fields := (*attest.Attestation)(nil).ProtoReflect().Descriptor().Fields()
 	num, typ, n := protowire.ConsumeTag(b)
 	if n < 0 || typ != protowire.BytesType || fields.ByNumber(num) == nil {
 		return false
 	}
+	return !isText(b) || isFields(b)
+}
+
+func isFields(b []byte) bool {
 	for len(b) > 0 {
 		_, _, n := protowire.ConsumeField(b)
 		if n < 0 {
@@ -42,7 +50,7 @@ func decodeBinary(b []byte) (Bundle, error) {
 	}
 	msg := new(attest.Attestation)
 	if err := proto.Unmarshal(b, msg); err != nil {
-		return nil, err
+		return nil, plainProto(err)
 	}
 	if size := proto.Size(msg); size != len(b) {
 		return nil, fmt.Errorf("%w: %d bytes decode to a message of %d", errSecondReading, len(b), size)
@@ -51,6 +59,13 @@ func decodeBinary(b []byte) (Bundle, error) {
 }
 
 var errSecondReading = errors.New("the encoding has a second reading (a repeated field, key or number form)")
+
+// plainProto takes off what the protobuf library puts before its errors. It
+// varies on purpose from build to build, to keep callers from comparing it.
+func plainProto(err error) error {
+	text := strings.ReplaceAll(err.Error(), "\u00a0", " ")
+	return errors.New(strings.TrimPrefix(text, "proto: "))
+}
 
 const (
 	maxWireFields = 4096
@@ -71,7 +86,8 @@ func (w *wireWalk) message(b []byte, desc protoreflect.MessageDescriptor, depth 
 	for len(b) > 0 {
 		num, typ, n := protowire.ConsumeField(b)
 		if n < 0 {
-			return fmt.Errorf("%s: %w", desc.Name(), protowire.ParseError(n))
+			return hint.New(fmt.Errorf("%s is cut off or damaged: %w", desc.Name(), plainProto(protowire.ParseError(n))),
+				"copy the file in binary mode, and whole")
 		}
 		if w.left--; w.left < 0 {
 			return fmt.Errorf("more than %d fields", maxWireFields)

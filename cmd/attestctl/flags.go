@@ -123,8 +123,7 @@ func oneOf(words []string) func(string) (string, error) {
 
 // choice adds a flag that takes one of a list of words, and completes them.
 func choice(c *cobra.Command, value *string, name, short, usage string, words []string) {
-	c.Flags().VarP(&parsed[string]{value, oneOf(words), strings.ToUpper(name), *value}, name, short,
-		usage+": "+strings.Join(words, ", "))
+	c.Flags().VarP(&parsed[string]{value, oneOf(words), strings.ToUpper(name), *value}, name, short, usage)
 	err := c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 	if err != nil {
 		panic(err) // the flag is missing or has a completion already
@@ -133,9 +132,10 @@ func choice(c *cobra.Command, value *string, name, short, usage string, words []
 
 func outputFlag(c *cobra.Command, value *string) {
 	*value = report.Formats()[0]
-	choice(c, value, "output", "o", "output format", report.Formats())
+	choice(c, value, "output", "o", "output format: "+strings.Join(report.Formats(), ", "), report.Formats())
 }
 
 func formatFlag(c *cobra.Command, value *string) {
-	choice(c, value, "format", "", "evidence format instead of detecting it", evidence.Formats())
+	choice(c, value, "format", "", "evidence format, which is detected otherwise", evidence.Formats())
+	c.Long += "\n\nFormats: " + strings.Join(evidence.Formats(), ", ")
 }

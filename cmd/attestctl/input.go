@@ -89,6 +89,7 @@ func expand(args []string) (files []string, many bool, err error) {
 }
 
 func walk(files []string, dir string) ([]string, error) {
+	dir = strings.TrimRight(dir, string(filepath.Separator)) + string(filepath.Separator) // follows a link to a directory
 	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err == nil && name != dir && strings.HasPrefix(d.Name(), "."):

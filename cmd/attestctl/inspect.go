@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/attestctl/attestctl/evidence"
-	"github.com/attestctl/attestctl/internal/appraise"
 	"github.com/attestctl/attestctl/internal/report"
 )
 
@@ -40,7 +39,7 @@ func (sys *system) load(name, format string) (evidence.Bundle, error) {
 		return nil, inFile(name, err)
 	}
 	defer f.Close() //nolint:errcheck // nothing was written
-	b, err := appraise.Load(f, format)
+	b, err := evidence.LoadAs(f, format)
 	return b, inFile(name, err)
 }
 

@@ -32,14 +32,15 @@ what contradicts itself. LOG is a bare log or evidence that carries one.
 With --pcrs or --quote it says which values the log explains and, where it can,
 after which event log and value part. It exits with 3 unless all of them match:
 with --pcrs every value in the file, with --quote those that verify requires.
-The values are not verified: only verify proves anything.`,
+The values are not verified: only verify proves anything. As JSON they are
+written {"sha256": {"0": "hex"}}.`,
 		Example: `  attestctl replay /sys/kernel/security/tpm0/binary_bios_measurements
   tpm2_pcrread | attestctl replay binary_bios_measurements --pcrs -
   attestctl replay quote.dat --quote quote.dat`,
 		Args: arguments(1, 1, "LOG"),
 	}, r.run)
 	f := c.Flags()
-	f.StringVar(&r.pcrs, "pcrs", "", "compare with the PCR values in `FILE`: output of tpm2_pcrread, or JSON {\"sha256\": {\"0\": \"hex\"}}")
+	f.StringVar(&r.pcrs, "pcrs", "", "compare with the PCR values in `FILE`: output of tpm2_pcrread, or JSON")
 	f.StringVar(&r.quote, "quote", "", "compare with the PCR values that the evidence in `FILE` gives, unverified")
 	f.Var(&parsed[[]int]{&r.require, parsePCRs, "LIST", ""}, "require-pcrs", "PCRs that must match (default all of --pcrs, 0-9,14 of --quote)")
 	f.BoolVar(&r.options.AllowPadding, "allow-padding", false, "accept 0xFF or 0x00 bytes after the last event, as CCEL tables have them")

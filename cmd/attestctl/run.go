@@ -28,7 +28,8 @@ type system struct {
 func run(args []string, sys *system) (code int) {
 	defer func() {
 		if p := recover(); p != nil {
-			code = sys.fail(hint.New(fmt.Errorf("internal error: %v", p), "this is a bug: please report it with the command line"))
+			err := &exitError{exitTool, fmt.Errorf("internal error: %v", p)}
+			code = sys.fail(hint.New(err, "this is a bug: please report it with the command line"))
 		}
 	}()
 	root := newRoot(sys)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -107,7 +108,7 @@ func (v *verify) check(args []string) error {
 	case x.InsecureEvidenceAK && v.trust.akPub != "":
 		return usagef("--ak-pub and --insecure-evidence-ak contradict each other")
 	}
-	if countStdin(slices.Concat(args, v.parts.names())) > 1 {
+	if countStdin(slices.Concat(args, v.parts.names(), []string{v.trust.akPub})) > 1 {
 		return usagef("standard input (-) is named twice and can be read once")
 	}
 	return v.parts.check(args, v.format)
@@ -147,7 +148,8 @@ func (v *verify) verifyMany(a appraise.Appraiser, files []string, out report.Res
 		return err
 	}
 	if worst != exitAccepted {
-		return &exitError{worst, fmt.Errorf("%d of %d files were not accepted", sum.Files-sum.Accepted, sum.Files)}
+		err := &exitError{worst, fmt.Errorf("%d of %d files were not accepted", sum.Files-sum.Accepted, sum.Files)}
+		return hint.New(err, "verify one of them alone to see its checks and what to do")
 	}
 	return nil
 }
@@ -193,7 +195,15 @@ func explain(r *report.Result) error {
 	err := fmt.Errorf("%s is %v: %w", report.Quote(r.File), refusal.Verdict, r.Err)
 	advice := refusal.Check.Hint
 	if info, ok := checkInfo(refusal.Check.ID); ok && advice == "" {
-		advice = info.Remedy
+		advice = phrase(info.Remedy)
 	}
 	return hint.New(err, advice)
+}
+
+// phrase makes a sentence of the documentation a hint.
+func phrase(sentence string) string {
+	if sentence == "" {
+		return ""
+	}
+	return strings.ToLower(sentence[:1]) + strings.TrimSuffix(sentence[1:], ".")
 }

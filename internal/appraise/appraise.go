@@ -25,13 +25,13 @@ type Appraiser struct {
 // *[evidence.Refusal]. Any other error is one of the reader, nothing was judged,
 // and the result is nil.
 func (a Appraiser) Appraise(r io.Reader) (*evidence.Result, error) {
-	return a.verify(Load(r, a.Format))
+	return a.verify(evidence.LoadAs(r, a.Format))
 }
 
 // AppraiseTPM2Quote is [Appraiser.Appraise] for the separate files of a
 // tpm2_quote. Format is not used.
 func (a Appraiser) AppraiseTPM2Quote(q evidence.TPM2Quote) (*evidence.Result, error) {
-	return a.verify(LoadTPM2Quote(q))
+	return a.verify(evidence.LoadTPM2Quote(q))
 }
 
 func (a Appraiser) verify(b evidence.Bundle, err error) (*evidence.Result, error) {
@@ -45,5 +45,9 @@ func (a Appraiser) verify(b evidence.Bundle, err error) (*evidence.Result, error
 	if trust == nil {
 		trust = &evidence.Trust{}
 	}
-	return b.Verify(trust, a.Expect)
+	res, err := b.Verify(trust, a.Expect)
+	if err == nil && (res == nil || res.Verdict != evidence.Accepted) {
+		return nil, errors.New("internal error: evidence was neither accepted nor refused")
+	}
+	return res, err
 }

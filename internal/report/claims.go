@@ -10,12 +10,13 @@ import (
 	"github.com/attestctl/attestctl/evidence/claims"
 )
 
-// textClaims writes what most readers look for first. A mark shows what the
-// owner of the machine could have forged after boot. JSON has all of it.
+// textClaims writes what most readers look for first, and notes below a value
+// that the owner of the machine could have forged it after boot. JSON has all.
 func textClaims(p *page, c *claims.Claims) {
 	textInstance(p, c)
 	p.field("hardware", c.HWModel)
 	p.field("software", c.SWName)
+	p.forgeable("swname", c.Boot)
 	if c.Boot != nil {
 		textBoot(p, c.Boot)
 	}
@@ -49,11 +50,12 @@ func textBoot(p *page, b *claims.Boot) {
 		p.field("secure boot", map[bool]string{true: "on", false: "off"}[*b.SecureBoot.Enabled])
 	}
 	if b.Kernel != nil {
-		p.field("kernel", mark(b.Kernel.CommandLine, "boot.kernel", b.Forgeable))
+		p.field("kernel", b.Kernel.CommandLine)
+		p.forgeable("boot.kernel", b)
 	}
 	p.field("unexplained", indexes(b.UnexplainedPCRs))
 	if n := len(b.UnknownEvents); n > 0 {
-		p.field("unknown", fmt.Sprintf("%d events of a type that is not defined", n))
+		p.field("unknown", count(n, "event")+" of a type that is not defined")
 	}
 	p.field("forgeable", strings.Join(b.Forgeable, ", "))
 }
@@ -61,15 +63,12 @@ func textBoot(p *page, b *claims.Boot) {
 func textContainer(p *page, c *claims.Claims) {
 	image := c.Submods.Container
 	p.field("container", image.ImageReference)
-	var forgeable []string
-	if c.Boot != nil {
-		forgeable = c.Boot.Forgeable
-	}
-	p.field("image", mark(image.ImageDigest, "submods.container", forgeable))
+	p.field("image", image.ImageDigest)
+	p.forgeable("submods.container", c.Boot)
 }
 
 func textTPM(p *page, t *claims.TPM) {
-	p.field("key", fmt.Sprintf("%s of %d bits, trusted by %s", t.AK.Algorithm, t.AK.Bits, trustWord(t.AK)))
+	p.field("key", fmt.Sprintf("%s of %d bits, %s", t.AK.Algorithm, t.AK.Bits, trustWord(t.AK)))
 	p.field("banks", strings.Join(t.Banks, ", "))
 	p.field("nonce", t.Nonce)
 }
@@ -79,26 +78,44 @@ func trustWord(ak claims.AK) string {
 	if ak.Certificate == nil {
 		return ak.Trust
 	}
-	return fmt.Sprintf("%s until %s", ak.Trust, date(time.Unix(ak.Certificate.NotAfter, 0)))
+	return "certified until " + time.Unix(ak.Certificate.NotAfter, 0).UTC().Format(time.DateOnly)
 }
 
-// mark adds a word to a value that stands in the list of forgeable claims.
-func mark(value, name string, forgeable []string) string {
-	if value != "" && slices.Contains(forgeable, name) {
-		return value + "  (forgeable after boot)"
+// forgeable notes below the last value that it can be forged, on a line of its
+// own so that no value can look like the note.
+func (p *page) forgeable(name string, b *claims.Boot) {
+	if b != nil && slices.Contains(b.Forgeable, name) {
+		p.line(plain(strings.Repeat(" ", len("  ")+fieldWidth+1)), span{"forgeable after boot", yellow})
 	}
-	return value
 }
 
-func date(t time.Time) string { return t.UTC().Format(time.DateOnly) }
-
+// indexes writes ascending PCRs, with a dash where three or more follow another.
 func indexes(pcrs []int) string {
-	if len(pcrs) == 0 {
+	var words []string
+	for len(pcrs) > 0 {
+		n := 1
+		for n < len(pcrs) && pcrs[n] == pcrs[0]+n {
+			n++
+		}
+		if n < 3 {
+			n = 1
+		}
+		word := strconv.Itoa(pcrs[0])
+		if n > 1 {
+			word += "-" + strconv.Itoa(pcrs[n-1])
+		}
+		words, pcrs = append(words, word), pcrs[n:]
+	}
+	if words == nil {
 		return ""
 	}
-	words := make([]string, len(pcrs))
-	for i, pcr := range pcrs {
-		words[i] = strconv.Itoa(pcr)
-	}
 	return "PCR " + strings.Join(words, ", ")
+}
+
+// count writes a number of things.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return strconv.Itoa(n) + " " + thing + "s"
 }

@@ -16,8 +16,6 @@ import (
 	"github.com/attestctl/attestctl/evidence/claims"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 // documents gives every kind of document with s wherever evidence, a file name
 // or a key could put it.
 func documents(s string) map[string]Document {
@@ -43,7 +41,7 @@ func accepted(s string) *Result {
 		},
 		Boot: &claims.Boot{
 			Technology: s, Firmware: &claims.Firmware{CRTMVersion: s}, Kernel: &claims.Kernel{CommandLine: s},
-			SecureBoot: &claims.SecureBoot{Enabled: ptr(true)}, UnexplainedPCRs: []int{10}, Forgeable: []string{"boot.kernel", s},
+			SecureBoot: &claims.SecureBoot{Enabled: new(true)}, UnexplainedPCRs: []int{10}, Forgeable: []string{"boot.kernel", s},
 			UnknownEvents: []claims.UnknownEvent{{Type: s}},
 		},
 		TPM: &claims.TPM{AK: claims.AK{Trust: s, Certificate: &claims.Certificate{Subject: s}}, Banks: []string{s}, Nonce: s},
@@ -64,11 +62,13 @@ func refused(s string) *Result {
 
 func replayed(s string) *Replay {
 	return &Replay{
-		Schema: SchemaReplay, File: s, Format: s, Bank: "sha256", Findings: []string{s}, Compared: s, Matches: ptr(false),
+		Schema: SchemaReplay, File: s, Format: s, Bank: "sha256", Findings: []string{s}, Compared: s, Matches: new(false),
 		Events: []ReplayEvent{{UntrustedType: s, Digest: "00", Description: s}, {PCR: -1}},
 		Banks: []ReplayBank{{Alg: "sha256", Error: s, PCRs: []ReplayPCR{
 			{Outcome: OutcomeMismatch, Explanation: s, Required: true},
-			{Outcome: OutcomeMatch}, {Outcome: OutcomeNotGiven}, {Outcome: OutcomeReset},
+			{Outcome: OutcomeMatch},
+			{Outcome: OutcomeNotGiven},
+			{Outcome: OutcomeReset},
 		}}},
 	}
 }
@@ -205,6 +205,16 @@ func TestWrapKeepsEverything(t *testing.T) {
 			if n >= minWrap && slices.ContainsFunc(got, func(l string) bool { return len(l) > n }) {
 				t.Errorf("wrap(%q, %d) = %q has a longer line", text, n, got)
 			}
+		}
+	}
+}
+
+func TestIndexes(t *testing.T) {
+	for want, pcrs := range map[string][]int{
+		"": nil, "PCR 7": {7}, "PCR 7, 8": {7, 8}, "PCR 0-2": {0, 1, 2}, "PCR 10, 13-16, 23": {10, 13, 14, 15, 16, 23},
+	} {
+		if got := indexes(pcrs); got != want {
+			t.Errorf("indexes(%v) = %q, want %q", pcrs, got, want)
 		}
 	}
 }

@@ -3,7 +3,7 @@ package report
 import "fmt"
 
 func (r *Replay) text(p *page) {
-	p.line(span{Quote(r.File), bold}, plain(fmt.Sprintf(": %s, %d events, not verified", r.Format, len(r.Events))))
+	p.line(span{Quote(r.File), bold}, plain(": "+r.Format+", "+count(len(r.Events), "event")+", not verified"))
 	p.blank()
 	p.line(span{eventLine("event", "PCR", "untrusted type", "digest in "+r.Bank, len(r.digestColumn()), "data", ""), dim})
 	for _, e := range r.Events {
@@ -57,7 +57,7 @@ func (b *ReplayBank) text(p *page, compared bool) {
 			reset = append(reset, r.PCR)
 			continue
 		}
-		lead := plain(fmt.Sprintf("  PCR %2d  %3d events  ", r.PCR, r.Events))
+		lead := plain(fmt.Sprintf("  PCR %2d  %-10s  ", r.PCR, count(r.Events, "event")))
 		if !compared {
 			p.line(lead, plain(r.Replayed))
 			continue

@@ -56,6 +56,6 @@ func (s *Summary) Count(r *Result) {
 
 // String returns one line for a person.
 func (s Summary) String() string {
-	return fmt.Sprintf("%d files: %d accepted, %d untrusted, %d refused, %d could not be read",
-		s.Files, s.Accepted, s.Untrusted, s.Refused, s.Errors)
+	return fmt.Sprintf("%s: %d accepted, %d untrusted, %d refused, %d could not be read",
+		count(s.Files, "file"), s.Accepted, s.Untrusted, s.Refused, s.Errors)
 }

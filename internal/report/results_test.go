@@ -85,6 +85,20 @@ func TestClaimsOnlyIfAccepted(t *testing.T) {
 	}
 }
 
+// TestForgeableIsNoted wants a note at every claim shown that can be forged.
+func TestForgeableIsNoted(t *testing.T) {
+	r := accepted("a")
+	for _, test := range []struct {
+		forgeable []string
+		want      int
+	}{{nil, 0}, {[]string{"boot.grub"}, 0}, {[]string{"boot.kernel", "submods.container", "swname"}, 3}} {
+		r.Evidence.Claims.Boot.Forgeable = test.forgeable
+		if out := results(t, "text", false, r); strings.Count(out, "               forgeable after boot\n") != test.want {
+			t.Errorf("with %q, want %d notes:\n%s", test.forgeable, test.want, out)
+		}
+	}
+}
+
 func TestVerdictIsTheLastLine(t *testing.T) {
 	for want, r := range map[string]*Result{"\nACCEPTED\n": accepted("a"), "\nREFUSED\n": refused("a")} {
 		if out := results(t, "text", false, r); !strings.HasSuffix(out, want) {
