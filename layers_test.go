@@ -34,10 +34,13 @@ var layers = map[string][]string{
 	"internal/report": {"internal/appraise", "evidence", "evidence/claims", "evidence/tpm", "replay", "internal/hint"},
 	"internal/forge":  {"evidence/tpm"},
 	"internal/corpus": {}, // for tests only
+	"internal/fixture": {
+		"internal/appraise", "internal/forge", "evidence", "evidence/claims", "evidence/tpm", "internal/hint",
+	},
 
 	"cmd/attestctl": {
-		"internal/report", "internal/appraise", "evidence", "evidence/claims", "evidence/tpm",
-		"replay", "internal/hint",
+		"internal/report", "internal/fixture", "internal/forge", "internal/appraise", "evidence", "evidence/claims",
+		"evidence/tpm", "replay", "internal/hint",
 	},
 }
 

@@ -141,8 +141,9 @@ func (s *verification) checkAKProfile() {
 	}
 }
 
-// checkAKAttributes requires that the key is strong and, where its public area
-// is known, that it is a restricted signing key of one TPM.
+// checkAKAttributes requires that the key is strong, and that no public area
+// given for it is of anything but a restricted signing key of one TPM. It passes
+// only where that public area is proven.
 func (s *verification) checkAKAttributes() {
 	ak := &s.ak
 	if ak.key == nil {
@@ -153,15 +154,39 @@ func (s *verification) checkAKAttributes() {
 		s.record("tpm.ak.attributes", "", err)
 		return
 	}
-	switch {
-	case ak.public != nil:
-		s.record("tpm.ak.attributes", strings.Join(ak.public.Attributes.Names(), " "), checkAttributes(ak.public))
-	case ak.pin != nil || ak.cert == nil:
-		s.record("tpm.ak.attributes", "", hint.New(errors.New("neither the evidence nor the pinned file has the key's TPM public area, so that it may not be a restricted key"),
-			"pin the TPM2B_PUBLIC file: tpm2_readpublic -c AK -o ak.pub"))
-	default:
-		s.skip("tpm.ak.attributes", "the evidence has no public area; the certificate's issuer vouches for the key")
+	if ak.public != nil {
+		if err := checkAttributes(ak.public); err != nil {
+			s.record("tpm.ak.attributes", "", err)
+			return
+		}
 	}
+	switch {
+	case s.attributesProven():
+		s.record("tpm.ak.attributes", strings.Join(ak.public.Attributes.Names(), " "), nil)
+	case ak.pin != nil:
+		s.skip("tpm.ak.attributes", "the pinned file has no TPM attributes: whoever pinned the key vouches that it is a restricted one (a TPM2B_PUBLIC file has them)")
+	case ak.cert == nil:
+		s.skip("tpm.ak.attributes", "nothing proves the public area that the evidence gives")
+	default:
+		s.skip("tpm.ak.attributes", "the certificate's issuer vouches for the key; the quote does not prove a public area")
+	}
+}
+
+// attributesProven reports whether the public area is part of what is proven:
+// the user pinned it; or an authority vouches that the key is one of a TPM, and
+// the qualified name that it signed is that of this public area as a primary key
+// (TPM 2.0 Part 1, 16.5). A key that nobody vouches for can sign any name.
+func (s *verification) attributesProven() bool {
+	ak := &s.ak
+	switch {
+	case ak.public == nil:
+		return false
+	case ak.pin != nil:
+		return ak.pin.public != nil
+	case ak.root == nil || len(s.quotes) == 0 || s.quotes[0].attest == nil:
+		return false
+	}
+	return ak.public.IsPrimaryWith(s.quotes[0].attest.QualifiedSigner)
 }
 
 const (

@@ -17,6 +17,7 @@ const (
 	maxQuotes        = 8
 	maxIntermediates = 16
 	maxMessages      = 1024 // messages and map entries in a whole attestation
+	maxPCRValues     = 64   // in one quote; the selection check knows that a TPM has 24
 )
 
 // Attestation is an attest.Attestation, the message that `gotpm attest`
@@ -37,6 +38,9 @@ func (a *Attestation) Verify(trust *Trust, want Expect) (*Result, error) {
 
 // newAttestation applies the limits that hold for every encoding.
 func newAttestation(format string, msg *attest.Attestation, unknown int) (*Attestation, error) {
+	if n := countMessages(msg); n > maxMessages {
+		return nil, fmt.Errorf("%d messages and map entries, at most %d are read", n, maxMessages)
+	}
 	if n := len(msg.GetQuotes()); n > maxQuotes {
 		return nil, fmt.Errorf("%d quotes, at most %d are read", n, maxQuotes)
 	}
@@ -91,6 +95,9 @@ func quoteOf(q *tpmpb.Quote) (*quote, error) {
 	parsed, err := parseQuote(q.GetQuote(), q.GetRawSig())
 	if err != nil {
 		return nil, err
+	}
+	if n := len(q.GetPcrs().GetPcrs()); n > maxPCRValues {
+		return nil, fmt.Errorf("pcrs has %d values, a TPM has %d PCRs", n, tpm.MaxPCR+1)
 	}
 	values := make([]pcrValue, 0, len(q.GetPcrs().GetPcrs()))
 	for i, v := range q.GetPcrs().GetPcrs() {

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/attestctl/attestctl/internal/hint"
@@ -56,11 +57,21 @@ type checklist struct {
 // failed with the error and its hint otherwise.
 func (c *checklist) record(id, detail string, err error) bool {
 	if err != nil {
-		c.done = append(c.done, Check{ID: id, Status: Fail, Detail: err.Error(), Hint: hint.Of(err)})
+		c.done = append(c.done, Check{ID: id, Status: Fail, Detail: clip(err.Error()), Hint: hint.Of(err)})
 		return false
 	}
 	c.done = append(c.done, Check{ID: id, Status: Pass, Detail: detail})
 	return true
+}
+
+// maxDetail bounds what a check says: some of it quotes the evidence.
+const maxDetail = 2000
+
+func clip(text string) string {
+	if len(text) <= maxDetail {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxDetail], "") + fmt.Sprintf("... (%d bytes more)", len(text)-maxDetail)
 }
 
 func (c *checklist) skip(id, why string) {

@@ -44,8 +44,8 @@ var Checks = []CheckInfo{
 	{
 		ID:     "tpm.ak.attributes",
 		Proves: "The key is restricted, fixed to its TPM, made in it, for signing only and strong enough, so that it signs TPM-made quotes and nothing else.",
-		Fails:  "An attribute is missing or too much, the key is weak, or a pinned key comes without its public area.",
-		Remedy: "Make the AK with gotpm or tpm2_createak; pin the TPM2B_PUBLIC file rather than a PEM key.",
+		Fails:  "An attribute is missing or too much, or the key is weak. Where nothing proves a public area the check is skipped: the certificate's issuer, or whoever pinned the key, vouches for it.",
+		Remedy: "Make the AK with gotpm or tpm2_createak; to have the attributes of a pinned key checked, pin its TPM2B_PUBLIC file rather than a PEM key.",
 		Spec:   "TPM 2.0 Part 1, 25.1.6; Part 2, 8.3",
 	},
 	{
@@ -142,8 +142,8 @@ var Checks = []CheckInfo{
 	{
 		ID:     "tee.present",
 		Proves: "The hardware report that the measured technology calls for is there.",
-		Fails:  "Not decided yet: reports of SEV-SNP and TDX are carried, not verified.",
-		Remedy: "None; claims say nothing of SEV-SNP or TDX.",
+		Fails:  "The report is of another technology than the firmware measured. A report that fits is carried and not verified yet: the check is skipped, and claims say nothing of SEV-SNP or TDX.",
+		Remedy: "Do not combine parts of two machines.",
 		Spec:   "AMD 56860; Intel TDX DCAP quote format",
 	},
 	{

@@ -25,17 +25,19 @@ func (s *verification) bootClaims(c *claims.Claims) {
 	}
 	c.Boot = &claims.Boot{
 		Bank:                  b.Bank.String(),
-		Complete:              true, // every required PCR is explained, or there is no result
+		RequiredPCRs:          s.want.requiredPCRs(),
+		Complete:              s.requiresDefault(),
 		Events:                s.boot.events,
 		UnexplainedPCRs:       slices.Sorted(maps.Keys(s.boot.unexplained)),
+		UnquotedPCRs:          s.boot.unquoted,
 		Technology:            b.Technology,
 		SecureBoot:            secureBootClaims(&b.SecureBoot),
 		EFIApps:               imageClaims(b.EFIApps),
 		EFIDrivers:            imageClaims(b.Drivers),
 		DeviceImages:          imageClaims(b.DeviceImages),
 		Attempts:              b.Attempts,
-		UEFIDebug:             &b.UEFIDebug,
-		DMAProtectionDisabled: &b.DMAProtectionDisabled,
+		UEFIDebug:             b.UEFIDebug,
+		DMAProtectionDisabled: b.DMAProtectionDisabled,
 		Forgeable:             slices.Clone(b.Forgeable),
 	}
 	for _, u := range b.UnknownEvents {
@@ -51,8 +53,26 @@ func (s *verification) bootClaims(c *claims.Claims) {
 	}
 	loaderClaims(c.Boot, b)
 	c.SecBoot = b.SecureBoot.Enabled
-	c.HWModel = hwModels[b.Technology]
+	if s.ak.pin == nil { // only Google's firmware measures a technology that means something
+		c.HWModel = hwModels[b.Technology]
+	}
+	c.Boot.Forgeable = append(c.Boot.Forgeable, "boot.events")
+	if len(c.Boot.UnexplainedPCRs) > 0 {
+		c.Boot.Forgeable = append(c.Boot.Forgeable, "boot.unexplained_pcrs")
+	}
+	if len(c.Boot.UnquotedPCRs) > 0 {
+		c.Boot.Forgeable = append(c.Boot.Forgeable, "boot.unquoted_pcrs")
+	}
+	if len(c.Boot.UnknownEvents) > 0 {
+		c.Boot.Forgeable = append(c.Boot.Forgeable, "boot.unknown_events")
+	}
 	s.containerClaims(c)
+}
+
+// requiresDefault reports whether no PCR of the default set was waived.
+func (s *verification) requiresDefault() bool {
+	required := s.want.requiredPCRs()
+	return !slices.ContainsFunc(DefaultPCRs(), func(i int) bool { return !slices.Contains(required, i) })
 }
 
 func loaderClaims(c *claims.Boot, b *replay.Boot) {

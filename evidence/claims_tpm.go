@@ -9,6 +9,8 @@ import (
 	"strconv"
 
 	"github.com/attestctl/attestctl/evidence/claims"
+	"github.com/attestctl/attestctl/evidence/tpm"
+	"github.com/attestctl/attestctl/replay"
 )
 
 // googleOEMID is Google's private enterprise number, as its tokens carry it.
@@ -16,7 +18,7 @@ const googleOEMID int64 = 11129
 
 // tpmClaims publishes what the quotes prove.
 func (s *verification) tpmClaims(c *claims.Claims) {
-	last := s.quotes[len(s.quotes)-1].attest
+	last := s.lastQuote()
 	t := &claims.TPM{
 		AK:    s.akClaims(),
 		PCRs:  map[string]map[string]string{},
@@ -41,6 +43,18 @@ func (s *verification) tpmClaims(c *claims.Claims) {
 	c.EATNonce = []string{t.Nonce}
 }
 
+// lastQuote is the quote that the TPM made last. The order in the evidence is
+// not signed, the TPM's clock is.
+func (s *verification) lastQuote() *tpm.Attest {
+	last := s.quotes[0].attest
+	for _, q := range s.quotes[1:] {
+		if q.attest.Clock.Clock > last.Clock.Clock {
+			last = q.attest
+		}
+	}
+	return last
+}
+
 func (s *verification) akClaims() claims.AK {
 	ak := claims.AK{Trust: "certificate"}
 	if s.ak.pin != nil {
@@ -62,16 +76,6 @@ func (s *verification) akClaims() claims.AK {
 		ak.Certificate = s.certificateClaims()
 	}
 	return ak
-}
-
-// attributesProven reports whether the public area is part of what is proven:
-// the user pinned it, or the qualified name that the TPM signed is that of
-// this public area as a primary key (TPM 2.0 Part 1, 16.5).
-func (s *verification) attributesProven() bool {
-	if s.ak.public == nil {
-		return false
-	}
-	return s.ak.pin != nil && s.ak.pin.public != nil || s.ak.public.IsPrimaryWith(s.quotes[0].attest.QualifiedSigner)
 }
 
 func (s *verification) certificateClaims() *claims.Certificate {
@@ -99,7 +103,7 @@ func (s *verification) identityClaims(c *claims.Claims) {
 	oemid := googleOEMID
 	c.OEMID = &oemid
 	c.Sub = in.url()
-	if c.SWName == "" && len(s.cel) == 0 { // a launch log that was not replayed leaves it open
+	if c.SWName == "" && s.nothingLaunched() {
 		c.SWName = "GCE"
 	}
 	if c.Submods == nil {
@@ -112,6 +116,21 @@ func (s *verification) identityClaims(c *claims.Claims) {
 		InstanceName:  in.name,
 		InstanceID:    strconv.FormatUint(in.id, 10),
 	}
+}
+
+// nothingLaunched reports whether the launcher of Confidential Space cannot have
+// run: it would have extended PCR 13. On TDX it extends RTMR 3 instead, which is
+// not verified.
+func (s *verification) nothingLaunched() bool {
+	if s.boot.boot == nil || s.boot.boot.Technology == "INTEL_TDX" {
+		return false
+	}
+	for _, b := range s.banks() {
+		if !replay.Reset(replay.ContainerPCR.Index, b.alg, b.get(replay.ContainerPCR.Index)) {
+			return false
+		}
+	}
+	return true
 }
 
 func hexSHA256(b []byte) string {

@@ -44,6 +44,10 @@ func UntrustedPCRs(b Bundle) []PCRBank {
 // UntrustedEventLog returns the TCG event log that the evidence carries, or nil.
 func UntrustedEventLog(b Bundle) []byte { return untrustedParts(b).eventLog }
 
+// UntrustedError returns what stopped the decoding of an inner structure of the
+// evidence, or nil if all of it decodes.
+func UntrustedError(b Bundle) error { return untrustedParts(b).malformed }
+
 // carrier is a Bundle of vTPM evidence.
 type carrier interface {
 	parts() *vtpmEvidence

@@ -123,7 +123,7 @@ func preview(data []byte) string {
 }
 
 // decodeGuarded decodes and turns a panic of a decoder into an error: together
-// with guard in verify.go it is the boundary that no panic crosses.
+// with guard in vtpm.go it is the boundary that no panic crosses.
 func (f format) decodeGuarded(data []byte) (b Bundle, err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -118,7 +118,7 @@ func decodePCRs(b []byte, selections []tpm.Selection) ([]bankValues, error) {
 			return v, nil
 		})
 	}
-	values, err := decodeSerialized(b)
+	values, err := decodeSerialized(b, selections)
 	if err != nil {
 		return nil, err
 	}
@@ -165,11 +165,14 @@ func fillBanks(banks []bankValues, next func(size int) ([]byte, error)) ([]bankV
 }
 
 // decodeSerialized decodes the default form: the selection, the number of
-// digest lists, and the lists. Which PCR a value belongs to follows from the
-// signed selection alone; the one here is not read beyond its shape.
-func decodeSerialized(b []byte) ([][]byte, error) {
+// digest lists, and the lists. The selection must be the signed one, and what is
+// not used must be zero.
+func decodeSerialized(b []byte, signed []tpm.Selection) ([][]byte, error) {
 	if len(b) < sizeSelectionList+4 {
 		return nil, fmt.Errorf("%d bytes are neither the values nor the serialized form of tpm2_quote", len(b))
+	}
+	if !bytes.Equal(b[:sizeSelectionList], selectionList(signed)) {
+		return nil, errors.New("the selection in the file is not the one that the quote was made for")
 	}
 	lists := binary.LittleEndian.Uint32(b[sizeSelectionList:])
 	rest := b[sizeSelectionList+4:]
@@ -189,7 +192,28 @@ func decodeSerialized(b []byte) ([][]byte, error) {
 				return nil, fmt.Errorf("digest of %d bytes", n)
 			}
 			values = append(values, d[2:2+n])
+			if !isZero(d[2+n:]) {
+				return nil, errors.New("bytes beside a digest are not zero")
+			}
+		}
+		if !isZero(rest[4+int(count)*sizeDigest : sizeDigestList]) {
+			return nil, errors.New("bytes behind the digests are not zero")
 		}
 	}
 	return values, nil
 }
+
+// selectionList encodes a TPML_PCR_SELECTION as it lies in memory.
+func selectionList(list []tpm.Selection) []byte {
+	out := binary.LittleEndian.AppendUint32(nil, uint32(len(list))) //nolint:gosec // at most 16
+	for _, s := range list {
+		slot := make([]byte, sizeSelection)
+		binary.LittleEndian.PutUint16(slot, uint16(s.Hash))
+		slot[2] = byte(len(s.Bitmap)) //nolint:gosec // at most 8
+		copy(slot[3:7], s.Bitmap)
+		out = append(out, slot...)
+	}
+	return append(out, make([]byte, max(0, sizeSelectionList-len(out)))...)
+}
+
+func isZero(b []byte) bool { return len(bytes.Trim(b, "\x00")) == 0 }

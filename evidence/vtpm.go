@@ -6,6 +6,7 @@ import (
 
 	"github.com/attestctl/attestctl/evidence/claims"
 	"github.com/attestctl/attestctl/evidence/tpm"
+	"github.com/attestctl/attestctl/internal/hint"
 )
 
 // vtpmEvidence is what a vTPM's evidence consists of, whichever format it came
@@ -99,8 +100,26 @@ func (s *verification) checkTEE() {
 	case teeTDX:
 		why = "not verified yet: TDX quote"
 	}
-	s.skip("tee.present", why)
+	if err := s.checkTechnology(); err != nil {
+		s.record("tee.present", "", err)
+	} else {
+		s.skip("tee.present", why)
+	}
 	s.skip("tee.binding", why)
+}
+
+// checkTechnology refuses a hardware report of another technology than the one
+// that the firmware measured.
+func (s *verification) checkTechnology() error {
+	if s.boot.boot == nil || s.boot.boot.Technology == "" || s.tee == teeNone {
+		return nil
+	}
+	of := map[teeKind]string{teeSNP: "AMD_SEV_SNP", teeTDX: "INTEL_TDX"}[s.tee]
+	if measured := s.boot.boot.Technology; measured != of {
+		return hint.New(fmt.Errorf("the evidence has a hardware report for %s, the firmware measured %s", of, measured),
+			"do not combine parts of two machines")
+	}
+	return nil
 }
 
 // guard turns a panic into a refusal. Together with decodeGuarded it is the

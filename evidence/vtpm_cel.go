@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/attestctl/attestctl/evidence/tpm"
@@ -31,7 +32,7 @@ func (s *verification) checkCEL() {
 		return
 	}
 	container, findings := log.Container()
-	if container.Register == replay.ContainerRTMR && s.tee == teeTDX {
+	if s.measuredTDX() && ofRTMR3(log) {
 		why := "not verified yet: the log is that of RTMR 3, which the TDX quote covers"
 		s.skip("cel.replay", why)
 		s.skip("cel.cos", why)
@@ -41,10 +42,33 @@ func (s *verification) checkCEL() {
 		s.notRun("the log is not that of the quoted PCR", "cel.cos")
 		return
 	}
-	delete(s.boot.unexplained, replay.ContainerPCR.Index)
 	if s.record("cel.cos", container.ImageReference, checkContainer(container, findings)) {
 		s.cos = &celFindings{container}
 	}
+}
+
+// measuredTDX reports whether the firmware measured Intel TDX, whose launcher
+// extends RTMR 3 rather than a PCR.
+func (s *verification) measuredTDX() bool {
+	return s.boot.boot != nil && s.boot.boot.Technology == "INTEL_TDX"
+}
+
+func ofRTMR3(log *replay.CEL) bool {
+	return !slices.ContainsFunc(log.Records, func(r replay.Record) bool { return r.Register != replay.ContainerRTMR })
+}
+
+// celExplains reports whether the launch log leads to the quoted value of the
+// PCR that it is measured into. checkCEL judges the log itself.
+func (s *verification) celExplains(pcr int, b bankValues) bool {
+	if pcr != replay.ContainerPCR.Index || len(s.cel) == 0 {
+		return false
+	}
+	log, err := replay.ParseCEL(s.cel)
+	if err != nil {
+		return false
+	}
+	value, _, err := log.Replay(replay.ContainerPCR, b.alg)
+	return err == nil && bytes.Equal(value, b.get(pcr))
 }
 
 // compareCEL compares the replay with the quoted PCR 13 of every bank. The

@@ -17,6 +17,7 @@ type bootFindings struct {
 	boot        *replay.Boot
 	events      int          // in the whole log
 	unexplained map[int]bool // quoted PCRs that neither log nor reset value explain
+	unquoted    []int        // PCRs with events that no quote covers
 }
 
 // checkEventLog replays the log against the quoted values and reads its meaning.
@@ -37,7 +38,7 @@ func (s *verification) checkEventLog() {
 	s.record("eventlog.format", fmt.Sprintf("%d events", len(log.Events)), nil) // TCG PFP 1.06, 10.2
 	r := s.replayBanks(log)
 	s.record("eventlog.coverage", "PCR "+ranges(s.want.requiredPCRs()), r.gap()) // TCG PTP 1.06, 4.6.2
-	s.boot.unexplained = r.unexplained
+	s.boot.unexplained, s.boot.unquoted = r.unexplained, slices.Sorted(maps.Keys(r.unquoted))
 	if len(r.algs) == 0 || s.failed("eventlog.replay") || s.failed("eventlog.coverage") {
 		s.notRun("the log is not that of the quoted PCRs", "eventlog.semantics")
 		return
@@ -63,6 +64,7 @@ type replayed struct {
 	algs        []tpm.Alg // banks that were replayed, the reporting bank first
 	proven      pcrSet    // PCRs whose quoted value the log explains in all of them
 	unexplained map[int]bool
+	unquoted    map[int]bool
 	uncovered   map[int][]string // required PCRs that the log is silent about, with their banks
 }
 
@@ -89,7 +91,7 @@ var reportingOrder = []tpm.Alg{tpm.AlgSHA256, tpm.AlgSHA384, tpm.AlgSHA512, tpm.
 // not speak of is how the others would be bypassed: only SHA-1, which decides
 // nothing, and SHA-512, which firmware rarely logs, may be missing.
 func (s *verification) replayBanks(log *replay.Log) *replayed {
-	r := &replayed{proven: 1<<(tpm.MaxPCR+1) - 1, unexplained: map[int]bool{}, uncovered: map[int][]string{}}
+	r := &replayed{proven: 1<<(tpm.MaxPCR+1) - 1, unexplained: map[int]bool{}, unquoted: map[int]bool{}, uncovered: map[int][]string{}}
 	for _, b := range s.banks() {
 		id := "eventlog.replay[" + b.alg.String() + "]"
 		if !slices.Contains(log.Algs(), b.alg) {
@@ -139,8 +141,11 @@ func (s *verification) compareBank(bank *replay.Bank, b bankValues, r *replayed)
 		case replay.AtReset:
 			seen |= 1 << c.PCR
 		case replay.NotQuoted:
+			r.unquoted[c.PCR] = true
 		case replay.Mismatch:
 			switch {
+			case c.Events == 0 && s.celExplains(c.PCR, b):
+				matched++
 			case !slices.Contains(required, c.PCR):
 				r.unexplained[c.PCR] = true
 			case c.Events > 0:

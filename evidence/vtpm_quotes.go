@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -157,11 +158,17 @@ func (b bankValues) blank() bool {
 }
 
 func (s *verification) checkOneBoot() error {
-	first := s.quotes[0].attest.Clock
+	first := s.quotes[0].attest
 	for _, q := range s.quotes[1:] {
-		if c := q.attest.Clock; c.ResetCount != first.ResetCount || c.RestartCount != first.RestartCount {
+		a, c := q.attest, q.attest.Clock
+		switch {
+		case c.ResetCount != first.Clock.ResetCount || c.RestartCount != first.Clock.RestartCount:
 			return hint.New(fmt.Errorf("the TPM was reset between the quotes: reset count %d and %d, restart count %d and %d",
-				first.ResetCount, c.ResetCount, first.RestartCount, c.RestartCount), "take all quotes in one boot")
+				first.Clock.ResetCount, c.ResetCount, first.Clock.RestartCount, c.RestartCount), "take all quotes in one boot")
+		case a.FirmwareVersion != first.FirmwareVersion:
+			return fmt.Errorf("the quotes are of TPM firmware %d and %d", first.FirmwareVersion, a.FirmwareVersion)
+		case !bytes.Equal(a.QualifiedSigner, first.QualifiedSigner):
+			return errors.New("the quotes name two signers")
 		}
 	}
 	return nil

@@ -30,9 +30,9 @@ type Boot struct {
 	Kernel *Kernel
 	Tagged []Tagged
 
-	ErrorSeparator        bool // firmware failed before it handed over (PFP 1.06, 10.4.1, EV_SEPARATOR)
-	UEFIDebug             bool // "UEFI Debug Mode" is in PCR 7
-	DMAProtectionDisabled bool // "DMA Protection Disabled" is in PCR 7
+	ErrorSeparator        bool  // firmware failed before it handed over (PFP 1.06, 10.4.1, EV_SEPARATOR)
+	UEFIDebug             *bool // "UEFI Debug Mode" is in PCR 7 before its separator
+	DMAProtectionDisabled *bool // "DMA Protection Disabled" is there
 
 	UnknownEvents []UnknownEvent
 
@@ -168,7 +168,7 @@ func (r *bootReader) markForgeable() {
 	}{
 		{len(b.EFIApps) > 0, "boot.efi_apps"},
 		{b.Attempts > 0, "boot.attempts"},
-		{len(b.Drivers) > 0, "boot.drivers"},
+		{len(b.Drivers) > 0, "boot.efi_drivers"},
 		{len(b.DeviceImages) > 0, "boot.device_images"},
 		{b.ExitBootServices != ExitBootServices{}, "boot.exit_boot_services"},
 		{b.GRUB != nil, "boot.grub"},

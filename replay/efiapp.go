@@ -1,6 +1,9 @@
 package replay
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // readExitBootServices reads the strings in PCR 5 (PFP 1.06, 3.3.4.6).
 func (r *bootReader) readExitBootServices() {
@@ -97,15 +100,22 @@ func checkImageLoad(data []byte) error {
 	return nil
 }
 
+// imageMagic begins every PE image (IMAGE_DOS_SIGNATURE), and what is hashed of it.
+var imageMagic = []byte("MZ")
+
 // readDrivers reads PCR 2 (PFP 1.06, 3.3.4.3). A digest that is not the hash of
-// the data is that of code; what kind of code it is only the type says. No code
-// can be hidden, but an event with changed data looks like code: forgeable.
+// the data is that of code; what kind of code it is only the type says. The
+// digest of an image is the hash of most of its bytes: whoever put these there as
+// data would hide the image, so data that begins like one is a finding.
 func (r *bootReader) readDrivers() {
 	separated := false
 	for i := range r.events {
 		m := &r.events[i]
 		switch {
-		case m.PCR != 2 || m.verified && !m.separates():
+		case m.PCR != 2:
+		case m.verified && bytes.HasPrefix(m.Data, imageMagic):
+			r.found(m, "the data is an image, where firmware logs what it knows of one")
+		case m.verified && !m.separates():
 		case m.separates():
 			separated = true
 		case separated:

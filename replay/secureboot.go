@@ -36,19 +36,36 @@ func (r *bootReader) readSecureBoot() {
 		case m.PCR != 7:
 		case m.separates():
 			separated = true
-		case m.is(actionUEFIDebug):
-			r.want(m, evEFIAction)
-			r.boot.UEFIDebug = true
-		case m.is(actionDMADisabled):
-			r.want(m, evEFIAction)
-			r.boot.DMAProtectionDisabled = true
+		case m.is(actionUEFIDebug), m.is(actionDMADisabled):
+			r.readWarning(m, separated)
 		case separated:
 			r.readAuthority(m)
 		default:
 			r.readConfig(m)
 		}
 	}
+	if separated { // PCR 7 is there: what is not in it did not happen
+		for _, flag := range []**bool{&r.boot.UEFIDebug, &r.boot.DMAProtectionDisabled} {
+			if *flag == nil {
+				*flag = new(false)
+			}
+		}
+	}
 	r.checkEnabled()
+}
+
+// readWarning reads what firmware says of itself in PCR 7 (PFP 1.06, 3.3.4.8).
+// Behind the separator somebody else says it.
+func (r *bootReader) readWarning(m *measured, separated bool) {
+	r.want(m, evEFIAction)
+	switch {
+	case separated:
+		r.found(m, "an action of the firmware after the separator")
+	case m.is(actionUEFIDebug):
+		r.boot.UEFIDebug = new(true)
+	default:
+		r.boot.DMAProtectionDisabled = new(true)
+	}
 }
 
 // readConfig reads a variable that firmware measured before the separator.

@@ -108,8 +108,8 @@ func TestSecureBootSemantics(t *testing.T) {
 		{name: "MokSBState in PCR 14 of 7", edit: func(_ *testing.T, f *logFile) {
 			f.extend(len(f.events), 14, evIPL, []byte("MokSBState\x00"), []byte{7})
 		}, want: "neither 0 nor 1"},
-		{name: "UEFI debug mode", edit: insert([]byte("UEFI Debug Mode"), evAction, false), boot: func(b *replay.Boot) bool { return b.UEFIDebug }},
-		{name: "DMA protection disabled", edit: insert([]byte("DMA Protection Disabled"), evAction, true), boot: func(b *replay.Boot) bool { return b.DMAProtectionDisabled }},
+		{name: "UEFI debug mode", edit: insert([]byte("UEFI Debug Mode"), evAction, false), boot: func(b *replay.Boot) bool { return b.UEFIDebug != nil && *b.UEFIDebug }},
+		{name: "DMA protection disabled", edit: insert([]byte("DMA Protection Disabled"), evAction, false), boot: func(b *replay.Boot) bool { return b.DMAProtectionDisabled != nil && *b.DMAProtectionDisabled }},
 	}
 	for _, c := range changes {
 		t.Run(c.name, c.run)

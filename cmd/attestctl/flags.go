@@ -61,7 +61,7 @@ var errTime = hint.New(errors.New("not a time"), "write 2026-11-23T08:00:00Z, 20
 // parseTime reads RFC 3339, a date (midnight UTC), or Unix seconds.
 func parseTime(text string) (time.Time, error) {
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if t, err := time.Parse(layout, text); err == nil {
+		if t, err := time.Parse(layout, text); err == nil && t.Year() >= 1970 {
 			return t.UTC(), nil
 		}
 	}

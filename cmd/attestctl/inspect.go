@@ -25,7 +25,13 @@ digest and no nonce: every line says so. Whatever it shows may be made up.`,
 		if err != nil {
 			return err
 		}
-		return report.Write(sys.stdout, output, report.NewInspection(args[0], b), sys.style())
+		if err := report.Write(sys.stdout, output, report.NewInspection(args[0], b), sys.style()); err != nil {
+			return err
+		}
+		if err := evidence.UntrustedError(b); err != nil {
+			return inFile(args[0], &evidence.FormatError{Format: b.Format(), Err: err})
+		}
+		return nil
 	})
 	formatFlag(c, &format)
 	outputFlag(c, &output)

@@ -56,7 +56,7 @@ Exit codes: 0 accepted, 1 error of the tool or its environment, 2 wrong usage,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	})
-	root.AddCommand(newVerify(sys), newInspect(sys), newReplay(sys), newTrust(sys), newChecks(sys), newVersion(sys))
+	root.AddCommand(newVerify(sys), newInspect(sys), newReplay(sys), newTrust(sys), newChecks(sys), newVersion(sys), newFixture(sys))
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		if hint.Of(err) != "" {
 			return err

@@ -4,13 +4,20 @@ package claims
 type Boot struct {
 	// Bank is the PCR bank whose digests are shown.
 	Bank string `json:"bank"`
-	// Complete is whether every required PCR is explained by the log.
+	// RequiredPCRs lists the PCRs that had to be quoted and explained.
+	RequiredPCRs []int `json:"required_pcrs"`
+	// Complete is whether all of PCR 0 to 9 and 14 are quoted and explained by
+	// the log. It is false if the user required fewer.
 	Complete bool `json:"complete"`
-	// Events is the number of events in the log, its header included.
+	// Events is the number of events in the log, its header not counted. Events
+	// that were not measured count too.
 	Events int `json:"events"`
 	// UnexplainedPCRs lists quoted PCRs outside the required set that neither
 	// the log nor a reset value explains.
 	UnexplainedPCRs []int `json:"unexplained_pcrs,omitempty"`
+	// UnquotedPCRs lists PCRs that the log speaks of and no quote covers. Nothing
+	// that the log says of them is used.
+	UnquotedPCRs []int `json:"unquoted_pcrs,omitempty"`
 	// UnknownEvents lists events of a type that attestctl does not know.
 	UnknownEvents []UnknownEvent `json:"unknown_events,omitempty"`
 	// Firmware identifies the firmware by its own measured words.

@@ -31,7 +31,9 @@ type Claims struct {
 	SWName string `json:"swname,omitempty" jsonschema:"enum=GCE,enum=CONFIDENTIAL_SPACE"`
 	// SecBoot is whether UEFI Secure Boot was on.
 	SecBoot *bool `json:"secboot,omitempty"`
-	// OEMID is 11129 when the AK certificate chains to Google.
+	// OEMID is 11129, Google's number, when the AK certificate chains to a root
+	// that is trusted for the attestation keys of Compute Engine: Google's own,
+	// unless the operator named others. tpm.ak.certificate.root_sha256 says which.
 	OEMID *int64 `json:"oemid,omitempty"`
 	// Sub is the URL of the Compute Engine instance named in the AK certificate.
 	Sub string `json:"sub,omitempty"`

@@ -21,8 +21,8 @@ type AK struct {
 
 // newAK makes an attestation key in the shape of gotpm's: a restricted,
 // fixed signing key under the endorsement hierarchy, attributes 0x50072.
-func newAK(keys *Keys, t KeyType, hash Alg) (*AK, error) {
-	signer, err := keys.Key("ak", t)
+func newAK(keys *Keys, name string, t KeyType, hash Alg) (*AK, error) {
+	signer, err := keys.Key(name, t)
 	if err != nil {
 		return nil, err
 	}

@@ -20,14 +20,31 @@ type Instance struct {
 	NonProduction bool
 }
 
+// DefaultInstance returns the instance that the zero value stands for.
+func DefaultInstance() Instance {
+	return Instance{
+		Zone: "europe-west4-b", ProjectID: "attestctl-forge", Name: "forged-vm",
+		ProjectNumber: 424242424242, ID: 6797026933021542085,
+	}
+}
+
 func (i Instance) orDefault() Instance {
 	if i.ProjectID != "" {
 		return i
 	}
-	return Instance{
-		Zone: "europe-west4-b", ProjectID: "attestctl-forge", Name: "forged-vm",
-		ProjectNumber: 424242424242, ID: 6797026933021542085, NonProduction: i.NonProduction,
+	d := DefaultInstance()
+	d.NonProduction = i.NonProduction
+	return d
+}
+
+// purpose names what is of one instance alone: its attestation key and the
+// serial number of its certificate. Those of the default instance have no name.
+func (i Instance) purpose(of string) string {
+	d := DefaultInstance()
+	if i = i.orDefault(); i.ProjectID == d.ProjectID && i.Zone == d.Zone && i.Name == d.Name {
+		return of
 	}
+	return of + " " + i.ProjectID + " " + i.Zone + " " + i.Name
 }
 
 // InstanceOID returns the identifier of the GCE instance information
@@ -75,7 +92,7 @@ func akTemplate(keys *Keys, instance Instance) (*x509.Certificate, error) {
 		return nil, fmt.Errorf("encoding the instance information: %w", err)
 	}
 	return &x509.Certificate{
-		SerialNumber: serial(keys, "ak certificate"),
+		SerialNumber: serial(keys, instance.purpose("ak certificate")),
 		Subject: pkix.Name{
 			Locality:           []string{instance.Zone},
 			Organization:       []string{"Google Compute Engine"},

@@ -49,6 +49,10 @@ type Container struct {
 	NotLaunched bool
 }
 
+// HardenedCommandLine is in the shape of the kernel command line of a
+// Confidential Space image for production. That of a debug image ends in false.
+const HardenedCommandLine = "/syslinux/vmlinuz.A init=/usr/lib/systemd/systemd boot=local rootwait ro noresume console=ttyS0 confidential-space.hardened=true"
+
 // DefaultContainer returns a workload with every kind of event.
 func DefaultContainer() *Container {
 	return &Container{

@@ -59,7 +59,7 @@ func (m Machine) Attest(nonce []byte) (*Evidence, error) {
 	if err != nil {
 		return nil, fmt.Errorf("measuring: %w", err)
 	}
-	ak, err := newAK(m.Keys, m.AK, m.AKHash)
+	ak, err := newAK(m.Keys, m.Instance.purpose("ak"), m.AK, m.AKHash)
 	if err != nil {
 		return nil, err
 	}

@@ -177,7 +177,19 @@ func (c *comparer) bank(alg tpm.Alg, given map[int][]byte) ReplayBank {
 	for _, cmp := range bank.Compare(given) {
 		out.PCRs = append(out.PCRs, c.pcr(cmp))
 	}
+	if missing := c.missing(given); len(missing) > 0 {
+		c.failed = true
+		out.Error = fmt.Sprintf("PCRs that are required and not given: %v", missing)
+	}
 	return out
+}
+
+// missing lists the required PCRs of a bank that no value is given for.
+func (c *comparer) missing(given map[int][]byte) []int {
+	if given == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(c.Required), func(pcr int) bool { return given[pcr] != nil })
 }
 
 func (c *comparer) pcr(cmp replay.Comparison) ReplayPCR {
