@@ -201,3 +201,26 @@ func TestInsecureIsNeverAccepted(t *testing.T) {
 		}
 	}
 }
+
+// FuzzLoadTrust puts bytes into each folder of a trust directory: what loads is
+// one anchor, and for a root or an intermediate the certificate of a CA.
+func FuzzLoadTrust(f *testing.F) {
+	f.Add(rootPEM(f), byte(0))
+	f.Add(embeddedTrust(f).Anchors()[0].DER, byte(1))
+	f.Add([]byte("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"), byte(2))
+	folders := []string{"ak/roots", "ak/intermediates", "ak/pins"}
+	f.Fuzz(func(t *testing.T, data []byte, folder byte) {
+		in := folders[int(folder)%len(folders)]
+		trust, err := evidence.LoadTrust(fstest.MapFS{in + "/file": {Data: data}})
+		if err != nil {
+			if trust != nil {
+				t.Error("a Trust beside an error")
+			}
+			return
+		}
+		anchors := trust.Anchors()
+		if len(anchors) != 1 || in != "ak/pins" && (anchors[0].Cert == nil || !anchors[0].Cert.IsCA) {
+			t.Errorf("%s: anchors are %v", in, anchors)
+		}
+	})
+}

@@ -77,10 +77,10 @@ func (w *wireWalk) field(b []byte, typ protowire.Type, f protoreflect.FieldDescr
 			return err
 		}
 	}
-	switch {
-	case typ == protowire.VarintType:
+	if typ == protowire.VarintType {
 		return checkVarint(b[n:], f)
-	case typ == protowire.BytesType:
+	}
+	if typ == protowire.BytesType {
 		return w.content(b[n:], f, seen, depth)
 	}
 	return nil // fixed sizes have one spelling
