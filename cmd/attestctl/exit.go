@@ -5,17 +5,20 @@ import (
 	"fmt"
 
 	"github.com/attestctl/attestctl/evidence"
+	"github.com/attestctl/attestctl/internal/appraise"
 	"github.com/attestctl/attestctl/internal/hint"
 	"github.com/attestctl/attestctl/internal/report"
 	"github.com/attestctl/attestctl/replay"
 )
 
-// Exit codes. Policies will add 4 (denied) and 5 (policy tests failed).
+// Exit codes.
 const (
 	exitAccepted = 0
 	exitTool     = 1 // the tool or its environment failed; nothing was decided
 	exitUsage    = 2
 	exitRefused  = 3 // malformed or not genuine
+	exitDenied   = 4 // genuine, denied by the policy
+	exitFailed   = 5 // tests of a policy or of fixtures failed
 )
 
 // exitError is an error whose exit code has been decided.
@@ -42,6 +45,9 @@ func codeOf(err error) int {
 	_, badLog := errors.AsType[*replay.ParseError](err)
 	if refusal || malformed || badLog {
 		return exitRefused
+	}
+	if _, denied := errors.AsType[*appraise.DenialError](err); denied {
+		return exitDenied
 	}
 	return exitTool
 }

@@ -49,14 +49,15 @@ quotes, boot event logs and the keys that signed them. It opens no socket and
 accepts nothing that it cannot prove.
 
 Exit codes: 0 accepted, 1 error of the tool or its environment, 2 wrong usage,
-3 evidence malformed or not genuine.`,
+3 evidence malformed or not genuine, 4 genuine but denied by the policy, 5 tests of
+a policy failed.`,
 		Example: `  attestctl verify quote.dat --nonce 5f0c...
   attestctl inspect quote.dat
   attestctl replay binary_bios_measurements --quote quote.dat`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	})
-	root.AddCommand(newVerify(sys), newInspect(sys), newReplay(sys), newTrust(sys), newChecks(sys), newVersion(sys), newFixture(sys))
+	root.AddCommand(newVerify(sys), newInspect(sys), newReplay(sys), newTrust(sys), newChecks(sys), newVersion(sys), newFixture(sys), newPolicy(sys))
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		if hint.Of(err) != "" {
 			return err

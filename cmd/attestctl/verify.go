@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ type verify struct {
 	expect evidence.Expect
 	trust  trustFlags
 	parts  quoteParts
+	policy policyFlags
 	format string
 	output string
 }
@@ -34,10 +36,14 @@ func newVerify(sys *system) *cobra.Command {
 		Long: `Verify checks evidence offline and prints every check by name. Only if all of
 them pass does it accept (exit 0) and print the claims that are proven.
 
+With --policy it then asks that policy about the claims, and prints the decision
+with every reason for a denial.
+
 FILE is the output of gotpm attest, in any of its forms, or the message of a
 tpm2_quote together with --sig and --pcrs; "-" is standard input. Directories are
 searched for regular files, hidden ones left out. For many files the exit code
-is the largest of theirs: 0 accepted, 1 not readable, 3 refused or untrusted.
+is the largest of theirs: 0 accepted, 1 not readable, 3 refused or untrusted, 4
+denied by the policy.
 
 The attestation key must chain to Google's roots, to those of --trust, or be the
 key that --ak-pub pins.`,
@@ -45,9 +51,18 @@ key that --ak-pub pins.`,
   attestctl verify quote.dat --nonce 30c1f2... --at 2026-02-24 -o json
   attestctl verify quote.msg --sig quote.sig --pcrs quote.pcrs --log binary_bios_measurements \
     --ak-pub ak.pub --nonce 30c1f2...
-  attestctl verify evidence/ --nonce 30c1f2... --trust anchors/`,
+  attestctl verify evidence/ --nonce 30c1f2... --trust anchors/
+  attestctl verify quote.dat --nonce 30c1f2... --policy builtin:gce-cvm --config config.json`,
 		Args: arguments(1, -1, "FILE"),
 	}, v.run)
+	v.evidenceFlags(c)
+	v.policy.add(c, "decide over the claims with this policy: builtin:NAME, a folder or a bundle `FILE`")
+	outputFlag(c, &v.output)
+	return c
+}
+
+// evidenceFlags adds the flags that say how evidence is judged.
+func (v *verify) evidenceFlags(c *cobra.Command) {
 	f := c.Flags()
 	f.Var(&parsed[[]byte]{&v.expect.Nonce, parseNonce, "HEX", ""}, "nonce", "nonce that was sent to the VM, 16 to 64 bytes in hex")
 	f.Var(&parsed[time.Time]{&v.expect.Now, parseTime, "TIME", ""}, "at", "time to verify at: RFC 3339, a date, or Unix seconds (default now)")
@@ -58,8 +73,6 @@ key that --ak-pub pins.`,
 		f.BoolVar(o.on, o.name, false, o.usage)
 	}
 	formatFlag(c, &v.format)
-	outputFlag(c, &v.output)
-	return c
 }
 
 func (v *verify) run(args []string) error {
@@ -69,28 +82,42 @@ func (v *verify) run(args []string) error {
 	if v.expect.Now.IsZero() {
 		v.expect.Now = v.sys.now()
 	}
-	trust, err := v.trust.load(v.sys)
+	a, closeEngine, err := v.appraiser()
 	if err != nil {
 		return err
 	}
+	defer closeEngine()
 	files, many, err := expand(args)
 	if err != nil {
 		return err
 	}
+	v.warnInsecure()
+	out, err := report.NewResults(v.sys.stdout, v.output, report.Run{Style: v.sys.style(), Many: many})
+	if err != nil {
+		return err
+	}
+	if many {
+		return v.verifyMany(a, files, out)
+	}
+	return v.verifyOne(a, files[0], out)
+}
+
+// appraiser gathers the flags. The caller closes the engine.
+func (v *verify) appraiser() (a appraise.Appraiser, closeEngine func(), err error) {
+	trust, err := v.trust.load(v.sys)
+	if err != nil {
+		return a, nil, err
+	}
+	engine, closeEngine, err := v.policy.open(v.sys)
+	return appraise.Appraiser{Trust: trust, Expect: v.expect, Format: v.format, Engine: engine}, closeEngine, err
+}
+
+func (v *verify) warnInsecure() {
 	for _, o := range v.insecure() {
 		if *o.on {
 			v.sys.warn("--" + o.name + ": " + o.warning)
 		}
 	}
-	out, err := report.NewResults(v.sys.stdout, v.output, report.Run{Style: v.sys.style(), Many: many})
-	if err != nil {
-		return err
-	}
-	a := appraise.Appraiser{Trust: trust, Expect: v.expect, Format: v.format}
-	if many {
-		return v.verifyMany(a, files, out)
-	}
-	return v.verifyOne(a, files[0], out)
 }
 
 // check refuses flags that contradict each other or are missing.
@@ -108,7 +135,10 @@ func (v *verify) check(args []string) error {
 	case x.InsecureEvidenceAK && v.trust.akPub != "":
 		return usagef("--ak-pub and --insecure-evidence-ak contradict each other")
 	}
-	if countStdin(slices.Concat(args, v.parts.names(), []string{v.trust.akPub})) > 1 {
+	if err := v.policy.check(); err != nil {
+		return err
+	}
+	if countStdin(slices.Concat(args, v.parts.names(), []string{v.trust.akPub, v.policy.config})) > 1 {
 		return usagef("standard input (-) is named twice and can be read once")
 	}
 	return v.parts.check(args, v.format)
@@ -148,7 +178,7 @@ func (v *verify) verifyMany(a appraise.Appraiser, files []string, out report.Res
 		return err
 	}
 	if worst != exitAccepted {
-		err := &exitError{worst, fmt.Errorf("%d of %d files were not accepted", sum.Files-sum.Accepted, sum.Files)}
+		err := &exitError{worst, fmt.Errorf("%d of %d files were not %s", sum.Files-sum.Accepted+sum.Denied, sum.Files, v.policy.goal())}
 		return hint.New(err, "verify one of them alone to see its checks and what to do")
 	}
 	return nil
@@ -167,6 +197,10 @@ func (v *verify) appraise(a appraise.Appraiser, name string) *report.Result {
 	}
 	defer f.Close() //nolint:errcheck // nothing was written
 	r.Evidence, r.Err = v.judge(a, f)
+	if r.Err == nil && a.Engine != nil {
+		r.Policy = v.policy.ref
+		r.Decision, r.Err = a.Decide(context.Background(), r.Evidence)
+	}
 	return r
 }
 
@@ -188,6 +222,9 @@ func (v *verify) judge(a appraise.Appraiser, f io.Reader) (*evidence.Result, err
 // explain returns the error for a result that was not accepted, with advice:
 // that of the check that failed, or what its documentation says.
 func explain(r *report.Result) error {
+	if denied, ok := errors.AsType[*appraise.DenialError](r.Err); ok {
+		return explainDenial(report.Quote(r.File), denied)
+	}
 	refusal, ok := errors.AsType[*evidence.Refusal](r.Err)
 	if !ok {
 		return r.Err

@@ -8,9 +8,11 @@ import (
 	"io"
 
 	"github.com/attestctl/attestctl/evidence"
+	"github.com/attestctl/attestctl/policy"
 )
 
-// Appraiser loads evidence and verifies it. Its zero value accepts nothing.
+// Appraiser loads evidence, verifies it, and asks a policy about what it proved.
+// Its zero value accepts nothing.
 type Appraiser struct {
 	// Trust says whose signatures count; nil trusts nobody.
 	Trust *evidence.Trust
@@ -18,6 +20,12 @@ type Appraiser struct {
 	Expect evidence.Expect
 	// Format names the evidence format, one of [evidence.Formats]; "" detects it.
 	Format string
+	// Engine is the policy that decides over accepted evidence; nil decides
+	// nothing.
+	Engine policy.Engine
+	// Request is what the policy sees as input.request. It never comes from
+	// evidence.
+	Request map[string]any
 }
 
 // Appraise reads one piece of evidence and judges it. Evidence that is not

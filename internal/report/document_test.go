@@ -29,6 +29,10 @@ func documents(s string) map[string]Document {
 		"checks":    NewCheckList(evidence.Checks...),
 		"one check": NewCheckList(evidence.Checks[0]),
 		"version":   NewVersion(nil),
+		"denied":    denied(s),
+		"decision":  &Decision{Decision: *denied(s).Decision, Policy: s, File: s},
+		"diff":      policyDiff(s),
+		"bench":     &PolicyBench{Schema: SchemaPolicyBench, Policy: s, Engines: []Measurement{{Engine: s}}},
 	}
 }
 

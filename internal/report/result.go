@@ -7,6 +7,7 @@ import (
 
 	"github.com/attestctl/attestctl/evidence"
 	"github.com/attestctl/attestctl/evidence/claims"
+	"github.com/attestctl/attestctl/policy"
 )
 
 // Schemas of the JSON and YAML documents. Adding a field keeps the version,
@@ -20,7 +21,10 @@ const (
 type Result struct {
 	File     string
 	Evidence *evidence.Result // nil if the file could not be read
-	Err      error            // why it was not accepted; nil if it was
+	Err      error            // why it was not accepted or not allowed; nil if it was
+	// Decision is that of the policy with the given name; nil if none was asked.
+	Decision *policy.Decision
+	Policy   string
 }
 
 // verdict returns the verdict, or "error" where there is none.
@@ -44,6 +48,7 @@ func (r *Result) MarshalJSON() ([]byte, error) {
 		UnknownFields int              `json:"unknown_fields,omitempty"`
 		Checks        []evidence.Check `json:"checks,omitempty"`
 		Claims        *claims.Claims   `json:"claims,omitempty"`
+		Decision      *policy.Decision `json:"decision,omitempty"`
 	}{Schema: SchemaResult, File: r.File, Verdict: r.verdict()}
 	if r.Err != nil {
 		doc.Error = r.Err.Error()
@@ -51,7 +56,7 @@ func (r *Result) MarshalJSON() ([]byte, error) {
 	if e := r.Evidence; e != nil {
 		doc.Format, doc.Insecure, doc.UnknownFields, doc.Checks = e.Format, e.Insecure, e.UnknownFields, e.Checks
 		if e.Verdict == evidence.Accepted {
-			doc.Claims = e.Claims
+			doc.Claims, doc.Decision = e.Claims, r.Decision
 		}
 	}
 	return marshalCompact(doc)
@@ -84,6 +89,10 @@ func (r *Result) text(p *page) {
 		p.blank()
 	}
 	p.line(r.word())
+	if r.Decision != nil {
+		p.blank()
+		textDecision(p, r.Policy, r.Decision)
+	}
 }
 
 func (r *Result) textChecks(p *page) {
@@ -107,6 +116,9 @@ func (r *Result) textChecks(p *page) {
 // textLine writes the result on one line, for lists of many.
 func (r *Result) textLine(p *page) {
 	word := r.word()
+	if r.Decision != nil {
+		word = decisionWord(r.Decision)
+	}
 	word.text = pad(word.text, len("UNTRUSTED")+2)
 	spans := []span{word, plain(Quote(r.File))}
 	if r.Err != nil {

@@ -37,6 +37,7 @@ type Summary struct {
 	Untrusted int `json:"untrusted"`
 	Refused   int `json:"refused"`
 	Errors    int `json:"errors"`
+	Denied    int `json:"denied,omitempty"` // of those accepted
 }
 
 // Count adds one result.
@@ -47,6 +48,9 @@ func (s *Summary) Count(r *Result) {
 		s.Errors++
 	case r.Evidence.Verdict == evidence.Accepted:
 		s.Accepted++
+		if r.Decision != nil && !r.Decision.Allow {
+			s.Denied++
+		}
 	case r.Evidence.Verdict == evidence.Untrusted:
 		s.Untrusted++
 	default:
@@ -56,6 +60,10 @@ func (s *Summary) Count(r *Result) {
 
 // String returns one line for a person.
 func (s Summary) String() string {
-	return fmt.Sprintf("%s: %d accepted, %d untrusted, %d refused, %d could not be read",
-		count(s.Files, "file"), s.Accepted, s.Untrusted, s.Refused, s.Errors)
+	accepted := fmt.Sprintf("%d accepted", s.Accepted)
+	if s.Denied > 0 {
+		accepted += fmt.Sprintf(" (%d denied by the policy)", s.Denied)
+	}
+	return fmt.Sprintf("%s: %s, %d untrusted, %d refused, %d could not be read",
+		count(s.Files, "file"), accepted, s.Untrusted, s.Refused, s.Errors)
 }

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/attestctl/attestctl/internal/hint"
+	"github.com/attestctl/attestctl/internal/report"
+	"github.com/attestctl/attestctl/policy"
+)
+
+// policyCheck is the command and its flags.
+type policyCheck struct {
+	sys            *system
+	config, output string
+	strict         bool
+}
+
+func newPolicyCheck(sys *system) *cobra.Command {
+	k := &policyCheck{sys: sys}
+	c := leaf(&cobra.Command{
+		Use:   "check [POLICY...] [flags]",
+		Short: "Find what is wrong with a policy without asking it anything",
+		Long: `Check compiles policies strictly and lists every problem with its place and a way
+round: syntax, functions that a policy may not call, claims that no evidence can
+have, a decision that is not one, and what the two engines would decide
+differently. Warnings name what compiles and is most likely not meant.
+
+POLICY is a folder, a bundle file or builtin:NAME; without one it is the current
+folder. Exit codes: 0 no problem, 5 a policy that nobody should rely on; with
+--strict warnings count too.
+
+Warnings:
+` + lintList(),
+		Example: `  attestctl policy check rego/
+  attestctl policy check --strict
+  attestctl policy check policy.tar.gz -o json`,
+		Args: arguments(0, -1, "POLICY"),
+	}, k.run)
+	c.ValidArgsFunction = completeBuiltins
+	c.Flags().StringVar(&k.config, "config", "", "JSON or YAML `FILE` that the policies see as data.config, instead of their own")
+	c.Flags().BoolVar(&k.strict, "strict", false, "let warnings fail the check")
+	outputFlag(c, &k.output)
+	return c
+}
+
+// lintList describes the warnings for the help text.
+func lintList() string {
+	var lines []string
+	for _, l := range policy.Lints() {
+		lines = append(lines, fmt.Sprintf("  %-20s%s", l.ID, l.Hint))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (k *policyCheck) run(args []string) error {
+	if len(args) == 0 {
+		args = []string{"."}
+	}
+	var list []report.CheckedPolicy
+	for _, ref := range args {
+		one, err := k.check(ref)
+		if err != nil {
+			return err
+		}
+		list = append(list, one)
+	}
+	doc := report.NewPolicyCheck(list)
+	if err := report.Write(k.sys.stdout, k.output, doc, k.sys.style()); err != nil {
+		return err
+	}
+	switch {
+	case doc.Errors > 0:
+		return &exitError{exitFailed, fmt.Errorf("errors: %d", doc.Errors)}
+	case k.strict && doc.Warnings > 0:
+		return hint.New(&exitError{exitFailed, fmt.Errorf("warnings: %d", doc.Warnings)}, "without --strict warnings do not fail the check")
+	}
+	return nil
+}
+
+// check checks one policy. The error is for what is no policy's fault.
+func (k *policyCheck) check(ref string) (report.CheckedPolicy, error) {
+	out := report.CheckedPolicy{Policy: ref}
+	s, err := policy.Open(ref)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return out, err
+	}
+	if err != nil {
+		out.Problems = problemsOf(err)
+		return out, nil
+	}
+	if k.config != "" {
+		if s, err = withConfigFile(k.sys, s, k.config); err != nil {
+			return out, err
+		}
+	}
+	out.Digest = s.Digest()
+	p, err := policy.Compile(s)
+	if err != nil {
+		out.Problems = problemsOf(err)
+		return out, nil
+	}
+	if err := p.CheckParity(); err != nil {
+		out.Problems = problemsOf(err)
+	}
+	out.Warnings = p.Lint()
+	return out, nil
+}
+
+// problemsOf lists what an error of a policy holds.
+func problemsOf(err error) []policy.Problem {
+	if all, ok := errors.AsType[*policy.CompileError](err); ok {
+		return all.Problems
+	}
+	return []policy.Problem{{Msg: err.Error(), Hint: hint.Of(err)}}
+}

@@ -1,0 +1,197 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
+)
+
+// guardPrefix names the guarded twin of a builtin function. OPA's functions have
+// no bound on what they make, and none of them can be interrupted: doubling a
+// string reaches a gigabyte in a second. Calls of those that can grow their
+// arguments are therefore renamed before compilation, in both engines.
+const guardPrefix = "guard."
+
+// Bounds of what one call makes.
+const (
+	maxText     = 1 << 20 // bytes of a string
+	maxItems    = 1 << 16 // members of a collection
+	maxDigits   = 1024    // digits of a number
+	maxExponent = 1000
+	maxRegex    = 1 << 25 // steps of a regular expression's automaton
+)
+
+// errTooLarge says that a call would make more than a policy may hold.
+var errTooLarge = errors.New("the result is larger than a policy may make")
+
+// guards lists the guarded functions with what is checked of their arguments.
+var guards = map[string]func(args []*ast.Term) error{
+	"array.concat":                     guardConcatArrays,
+	"array.flatten":                    guardWeight,
+	"base64.encode":                    guardWeight,
+	"base64url.encode":                 guardWeight,
+	"base64url.encode_no_pad":          guardWeight,
+	"bits.lsh":                         guardShift,
+	"concat":                           guardConcat,
+	"div":                              guardNothing,
+	"glob.match":                       guardGlob,
+	"hex.encode":                       guardWeight,
+	"json.marshal":                     guardWeight,
+	"json.unmarshal":                   guardWeight,
+	"mul":                              guardNothing,
+	"numbers.range":                    guardRange,
+	"numbers.range_step":               guardRange,
+	"product":                          guardProduct,
+	"regex.find_all_string_submatch_n": guardRegex,
+	"regex.find_n":                     guardRegex,
+	"regex.is_valid":                   guardWeight,
+	"regex.match":                      guardRegex,
+	"regex.split":                      guardRegex,
+	"replace":                          guardReplace,
+	"split":                            guardSplit,
+	"sprintf":                          guardSprintf,
+	"to_number":                        guardWeight,
+}
+
+func guardedDecl(b *ast.Builtin) *ast.Builtin {
+	return &ast.Builtin{Name: guardPrefix + b.Name, Decl: b.Decl}
+}
+
+// guardCalls renames the calls of guarded functions in a parsed module.
+func guardCalls(m *ast.Module) {
+	rename := func(operator *ast.Term) {
+		ref, ok := operator.Value.(ast.Ref)
+		if !ok {
+			return
+		}
+		if name := ref.String(); guards[name] != nil {
+			operator.Value = ast.MustParseRef(guardPrefix + name)
+		}
+	}
+	visit := ast.NewGenericVisitor(func(x any) bool {
+		switch x := x.(type) {
+		case *ast.Expr:
+			if x.IsCall() {
+				rename(x.OperatorTerm())
+			}
+		case ast.Call:
+			rename(x[0])
+		}
+		return false
+	})
+	visit.Walk(m)
+}
+
+// callGuarded calls the twin of a guarded function: the same function, after its
+// arguments were judged and before its result is passed on. What it makes is
+// charged to the evaluation, and errTooLarge ends it. A nil term without error
+// is undefined.
+func callGuarded(name string, ctx topdown.BuiltinContext, args []*ast.Term) (*ast.Term, error) {
+	b, ok := ctx.Cancel.(*budget)
+	if !ok {
+		b = &budget{left: maxText}
+	}
+	result, cost, err := judged(name, ctx, args)
+	if errors.Is(err, errTooLarge) || !b.spend(cost) {
+		b.exhausted = true
+		return nil, errTooLarge
+	}
+	return result, err
+}
+
+func judged(name string, ctx topdown.BuiltinContext, args []*ast.Term) (result *ast.Term, cost int, err error) {
+	if err := guards[name](args); err != nil {
+		return nil, 0, err
+	}
+	err = topdown.GetBuiltin(name)(ctx, args, func(t *ast.Term) error {
+		result = t
+		return nil
+	})
+	if err != nil || result == nil {
+		return nil, 0, err
+	}
+	cost, err = sizeOf(result.Value)
+	return result, cost, err
+}
+
+// sizeOf returns roughly what a result holds, without looking into its members.
+func sizeOf(v ast.Value) (int, error) {
+	var size int
+	switch v := v.(type) {
+	case ast.String:
+		if len(v) > maxText {
+			return 0, errTooLarge
+		}
+		return len(v), nil
+	case ast.Number:
+		return len(v), checkNumber(string(v))
+	case *ast.Array:
+		size = v.Len()
+	case ast.Object:
+		size = v.Len()
+	case ast.Set:
+		size = v.Len()
+	default:
+		return 1, nil
+	}
+	if size > maxItems {
+		return 0, errTooLarge
+	}
+	return size * termSize, nil
+}
+
+// termSize is about what OPA needs for a term in a collection.
+const termSize = 96
+
+// checkNumber refuses numbers whose integer part alone fills the memory.
+func checkNumber(s string) error {
+	mantissa, exponent, _ := strings.Cut(strings.ToLower(s), "e")
+	if len(mantissa) > maxDigits {
+		return errTooLarge
+	}
+	if exponent == "" {
+		return nil
+	}
+	if n, err := strconv.Atoi(exponent); err != nil || n > maxExponent || n < -maxExponent {
+		return errTooLarge
+	}
+	return nil
+}
+
+// weigh adds up what printing v would make, and gives up where left is used up:
+// a small value can share its parts so often that printing it would never end.
+func weigh(v ast.Value, left int) int {
+	left -= 8
+	if left < 0 {
+		return left
+	}
+	descend := func(t *ast.Term) {
+		if left >= 0 {
+			left = weigh(t.Value, left)
+		}
+	}
+	switch v := v.(type) {
+	case ast.String:
+		left -= len(v)
+	case ast.Number:
+		left -= len(v)
+	case *ast.Array:
+		v.Foreach(descend)
+	case ast.Set:
+		v.Foreach(descend)
+	case ast.Object:
+		v.Foreach(func(key, value *ast.Term) { descend(key); descend(value) })
+	}
+	return left
+}
+
+func fits(cost int) error {
+	if cost > maxText {
+		return fmt.Errorf("%w: about %d bytes, the limit is %d", errTooLarge, cost, maxText)
+	}
+	return nil
+}
