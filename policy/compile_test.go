@@ -86,7 +86,7 @@ func TestCompileRefuses(t *testing.T) {
 		{"misspelt rule", head + "ok if true\nallow if data.attest.okk", []string{"did you mean data.attest.ok?"}},
 		{"misspelt rule of a package", head + "allow if data.attestctl.entry.decisions", []string{"did you mean data.attestctl.entry.decision?"}},
 		{"the entrypoint itself", head + "allow if data.attestctl.entry.decision", []string{"recursive"}},
-		{"recursion", head + "allow if b\na if b\nb if a", []string{"recursive"}},
+		{"recursion", head + "p if q\nallow if p\nq if p", []string{"recursive"}},
 		{"with input", head + "allow if x with input as {}\nx if true", []string{"p.rego:5:12: with input as {}", "*_test.rego"}},
 		{"with data", head + "allow if x with data.config.a as 1\nx if true", []string{"with data.config.a as 1"}},
 		{"with a function", head + "allow if x with count as 1\nx if true", []string{"with count as 1"}},
