@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -52,9 +53,30 @@ Warnings:
 func lintList() string {
 	var lines []string
 	for _, l := range policy.Lints() {
-		lines = append(lines, fmt.Sprintf("  %-20s%s", l.ID, l.Hint))
+		lines = append(lines, fmt.Sprintf("  %-20s%s", l.ID, wrap(l.Hint, 80, strings.Repeat(" ", 22))))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// wrap breaks a text between words into lines of at most width characters; the
+// second and later ones are indented.
+func wrap(text string, width int, indent string) string {
+	var b strings.Builder
+	used := 0
+	for i, word := range strings.Fields(text) {
+		switch n := utf8.RuneCountInString(word); {
+		case i == 0:
+			used = n
+		case used+1+n > width:
+			b.WriteString("\n" + indent)
+			used = n
+		default:
+			b.WriteByte(' ')
+			used += 1 + n
+		}
+		b.WriteString(word)
+	}
+	return b.String()
 }
 
 func (k *policyCheck) run(args []string) error {
