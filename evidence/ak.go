@@ -93,6 +93,9 @@ func (s *verification) checkAKChain() error {
 		return nil
 	case ak.certErr != nil:
 		return fmt.Errorf("attestation key: %w", ak.certErr)
+	case s.format == formatEventLog:
+		return hint.New(errors.New("this is an event log alone, which nobody signs"),
+			"verify the attestation it belongs to, or compare it with one: attestctl replay LOG --quote FILE")
 	case ak.cert == nil && len(s.trust.akPins) > 0:
 		return hint.New(errors.New("the evidence is not signed by a pinned key"), "compare the key of the machine with that given to --ak-pub")
 	case ak.cert == nil:
