@@ -119,6 +119,8 @@ func TestCompileRefusesModules(t *testing.T) {
 		{"adds allow", "package attest\nallow if true", []string{"q.rego:2:1: allow stands in p.rego too"}},
 		{"adds allow by reference", "package attest\nallow.x := true", []string{"allow stands in p.rego too"}},
 		{"adds a default", "package attest\ndefault allow := false", []string{"allow stands in p.rego too"}},
+		{"denies elsewhere", "package attest.boot\n\ndeny contains \"no\" if true", []string{"q.rego:3:1: deny of package attest.boot decides nothing"}},
+		{"allows elsewhere", "package other\n\nallow if true", []string{"allow of package other decides nothing"}},
 		{"hides allow", "package attest.allow\nx := true", []string{"conflict"}},
 		{"syntax error", "package attest\nallow if {", []string{"q.rego:2"}},
 	} {

@@ -43,12 +43,21 @@ func parseConfig(name, text string) (map[string]any, error) {
 	return config, nil
 }
 
+// maxIndicators bounds what one line of YAML can nest: each "- ", "? " or ": "
+// opens a level, and the parser's memory grows with the square of them.
+const maxIndicators = 64
+
 // strictYAML decodes the part of YAML that means the same as JSON. Anchors,
 // aliases, merges, tags and second documents are refused, and so is every plain
 // word that some version of YAML takes for something else than a string.
 func strictYAML(name, text string) (any, error) {
 	if err := checkText(name, text); err != nil {
 		return nil, err
+	}
+	for line := range strings.Lines(text) {
+		if max(strings.Count(line, "- "), strings.Count(line, "? "), strings.Count(line, ": ")) > maxIndicators {
+			return nil, fmt.Errorf("%s: a line nests more than %d deep", name, maxIndicators)
+		}
 	}
 	// The parser has texts on which it never ends.
 	file, err := within(maxParse, func() (*ast.File, error) { return parser.ParseBytes([]byte(text), 0) })

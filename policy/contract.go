@@ -21,6 +21,7 @@ func (ps *problems) checkContract(s *Source, modules map[string]*ast.Module) {
 	for _, f := range s.modules {
 		m := modules[f.Path]
 		if m.Package.Path.String() != decisionPackage {
+			ps.checkElsewhere(m)
 			continue
 		}
 		found = true
@@ -98,6 +99,17 @@ var misnamed = map[string]string{
 	"authorized": "allow", "authorised": "allow", "accept": "allow", "approve": "allow", "release": "allow",
 	"denied": "deny", "denies": "deny", "violation": "deny", "violations": "deny", "reject": "deny",
 	"block": "deny", "forbid": "deny", "errors": "deny",
+}
+
+// checkElsewhere refuses allow and deny outside of the package that decides: who
+// writes them there means them, and nobody would ask.
+func (ps *problems) checkElsewhere(m *ast.Module) {
+	for _, r := range m.Rules {
+		if name := ruleName(r); name == "allow" || name == "deny" {
+			ps.add(r.Location, "move the rule into package attest, or give it another name and use it there",
+				"%s of %v decides nothing: only package attest is asked", name, m.Package)
+		}
+	}
 }
 
 // checkNames finds rules that look as if they were meant to decide but are read

@@ -190,6 +190,8 @@ func TestConfigRefuses(t *testing.T) {
 		{"config.json", `{"a":` + strings.Repeat("9", 41) + `}`, "at most 40 digits"},
 		{"config.json", `{"a":-0}`, "numbers are decimal"},
 		{"config.json", strings.Repeat(`{"a":`, 70) + "1" + strings.Repeat("}", 70), "deeper than 64"},
+		{"config.yaml", strings.Repeat("- ", 100_000), "a line nests more than 64 deep"},
+		{"config.yaml", strings.Repeat("? ", 100_000), "a line nests more than 64 deep"},
 		{"config.yaml", "a: &x [1]\nb: *x\n", "anchor"},
 		{"config.yaml", "b: *x\n", "alias"},
 		{"config.yaml", "<<: {a: 1}\n", "not a string"},
