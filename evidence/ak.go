@@ -91,6 +91,27 @@ func (s *verification) checkAKChain() error {
 		return errors.New("no time to verify at was given")
 	case ak.pin != nil:
 		return nil
+	}
+	if err := s.checkCertified(); err != nil {
+		return err
+	}
+	carried := make([]*x509.Certificate, 0, len(s.intermediates))
+	for i, der := range s.intermediates {
+		cert, err := parseCertificateDER(der)
+		if err != nil {
+			return fmt.Errorf("intermediate_certs[%d]: %w", i, err)
+		}
+		carried = append(carried, cert)
+	}
+	var err error
+	ak.root, err = s.trust.chain(ak.cert, carried, s.want.Now)
+	return err
+}
+
+// checkCertified requires an AK certificate and a root that could vouch for it.
+func (s *verification) checkCertified() error {
+	ak := &s.ak
+	switch {
 	case ak.certErr != nil:
 		return fmt.Errorf("attestation key: %w", ak.certErr)
 	case s.format == formatEventLog:
@@ -104,17 +125,7 @@ func (s *verification) checkAKChain() error {
 		return hint.New(errors.New("the evidence is not signed by a pinned key, and no root is trusted beside it"),
 			"leave --ak-pub out to verify the AK certificate instead")
 	}
-	carried := make([]*x509.Certificate, 0, len(s.intermediates))
-	for i, der := range s.intermediates {
-		cert, err := parseCertificateDER(der)
-		if err != nil {
-			return fmt.Errorf("intermediate_certs[%d]: %w", i, err)
-		}
-		carried = append(carried, cert)
-	}
-	var err error
-	ak.root, err = s.trust.chain(ak.cert, carried, s.want.Now)
-	return err
+	return nil
 }
 
 func (s *verification) akChainDetail() string {
