@@ -43,7 +43,7 @@ func checkFile(f *os.File) error {
 	case err != nil:
 		return err
 	case info.IsDir():
-		return hint.New(fmt.Errorf("%s is a directory", report.Quote(f.Name())), "name a file; verify takes directories too")
+		return hint.New(usagef("%s is a directory", report.Quote(f.Name())), "name a file; verify takes directories too")
 	case info.Mode().IsRegular() && info.Size() > evidence.MaxSize:
 		return &evidence.FormatError{Err: evidence.ErrTooLarge()}
 	}
@@ -82,7 +82,7 @@ func expand(args []string) (files []string, many bool, err error) {
 			return nil, false, err
 		}
 		if len(files) == before {
-			return nil, false, hint.New(fmt.Errorf("%s holds no files", report.Quote(arg)), "hidden files and links are not followed: name them")
+			return nil, false, hint.New(usagef("%s holds no files", report.Quote(arg)), "hidden files and links are not followed: name them")
 		}
 	}
 	return files, many || len(files) != 1, nil
