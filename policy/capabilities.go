@@ -94,5 +94,6 @@ func Capabilities() *ast.Capabilities {
 			c.Builtins = append(c.Builtins, guardedDecl(b))
 		}
 	}
+	c.Builtins = append(c.Builtins, holdDecl)
 	return c
 }

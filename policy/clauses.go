@@ -57,8 +57,8 @@ type asker struct {
 	left     int // clauses that may still be made
 }
 
-// ask makes an asker. Its stop must be called.
-func (p *Policy) ask(ctx context.Context, in Input) (a *asker, stop func(), err error) {
+// ask makes an asker that is charged to b. Its stop must be called.
+func (p *Policy) ask(ctx context.Context, b *budget, in Input) (a *asker, stop func(), err error) {
 	input, err := in.value()
 	if err != nil {
 		return nil, nil, err
@@ -73,25 +73,18 @@ func (p *Policy) ask(ctx context.Context, in Input) (a *asker, stop func(), err 
 	}
 	a = &asker{
 		policy: p, store: store, txn: txn, builtins: guardedBuiltins(), input: ast.NewTerm(input),
-		cancel: &budget{left: 16 * defaultMemory}, left: maxClauses,
+		cancel: b, left: maxClauses,
 	}
-	timer := time.AfterFunc(explainDeadline, a.cancel.Cancel)
-	return a, func() {
-		timer.Stop()
-		store.Abort(ctx, txn)
-	}, nil
+	return a, func() { store.Abort(ctx, txn) }, nil
 }
-
-// explainDeadline bounds an explanation, which evaluates a policy many times.
-const explainDeadline = 10 * time.Second
 
 func guardedBuiltins() map[string]*topdown.Builtin {
 	functions := map[string]*topdown.Builtin{}
-	for name := range guards {
-		functions[guardPrefix+name] = &topdown.Builtin{
-			Decl: guardedDecl(ast.BuiltinMap[name]),
+	for _, f := range ownFunctions() {
+		functions[f.decl.Name] = &topdown.Builtin{
+			Decl: f.decl,
 			Func: func(ctx topdown.BuiltinContext, args []*ast.Term, yield func(*ast.Term) error) error {
-				result, err := callGuarded(name, ctx, args)
+				result, err := f.call(ctx, args)
 				if err != nil || result == nil {
 					return err
 				}
@@ -117,10 +110,10 @@ func (a *asker) solve(ctx context.Context, exprs []*ast.Expr, yield func(topdown
 	body := make(ast.Body, len(exprs))
 	for i, e := range exprs {
 		body[i] = e.Copy()
-		body[i].Index = i
 	}
+	body = holder{a.policy.measured.RuleTree}.body(body, varSet{})
 	found := false
-	q := topdown.NewQuery(body).WithCompiler(a.policy.compiler).WithStore(a.store).WithTransaction(a.txn).
+	q := topdown.NewQuery(body).WithCompiler(a.policy.measured).WithStore(a.store).WithTransaction(a.txn).
 		WithInput(a.input).WithBuiltins(a.builtins).WithCancel(a.cancel).WithTime(time.Unix(0, 0).UTC()).WithSeed(zeros{})
 	err := q.Iter(ctx, func(qr topdown.QueryResult) error {
 		found = true

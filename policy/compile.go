@@ -32,7 +32,8 @@ type Policy struct {
 	source   *Source
 	digest   string
 	modules  map[string]*ast.Module
-	compiler *ast.Compiler
+	compiler *ast.Compiler // as written
+	measured *ast.Compiler // with the calls of hold: the one to evaluate with
 }
 
 // Compile checks a source against everything a policy must be and compiles it:
@@ -58,7 +59,7 @@ func Compile(s *Source) (*Policy, error) {
 	for _, m := range modules {
 		guardCalls(m)
 	}
-	compiler, err := compileInTime(modules)
+	compiler, err := compileInTime(modules, checkSizes)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +68,11 @@ func Compile(s *Source) (*Policy, error) {
 	if err := found.err(); err != nil {
 		return nil, err
 	}
-	return &Policy{source: s, digest: s.Digest(), modules: modules, compiler: compiler}, nil
+	measured, err := compileInTime(modules, addHolds)
+	if err != nil {
+		return nil, err
+	}
+	return &Policy{source: s, digest: s.Digest(), modules: modules, compiler: compiler, measured: measured}, nil
 }
 
 // parse parses the modules and the library.
@@ -79,12 +84,23 @@ func parse(s *Source) (map[string]*ast.Module, error) {
 			found.addErrors(err)
 			continue
 		}
-		if rules += len(m.Rules); rules > maxRules {
+		if rules += countRules(m); rules > maxRules {
 			return nil, fmt.Errorf("%s: more than %d rules", f.Path, maxRules)
 		}
 		modules[f.Path] = m
 	}
 	return modules, found.err()
+}
+
+// countRules counts the rules of a module; each else is one.
+func countRules(m *ast.Module) int {
+	n := 0
+	for _, r := range m.Rules {
+		for ; r != nil; r = r.Else {
+			n++
+		}
+	}
+	return n
 }
 
 func parseModule(f File) (*ast.Module, error) {
@@ -106,8 +122,8 @@ const maxCompile = 5 * time.Second
 // it does where arrays hold each other twice forty times over. It cannot be
 // interrupted, so that the attempt is left behind: a policy is compiled when a
 // person loads it, not once a request.
-func compileInTime(modules map[string]*ast.Module) (*ast.Compiler, error) {
-	c, err := within(maxCompile, func() (*ast.Compiler, error) { return compile(modules) })
+func compileInTime(modules map[string]*ast.Module, stage ast.CompilerStage) (*ast.Compiler, error) {
+	c, err := within(maxCompile, func() (*ast.Compiler, error) { return compile(modules, stage) })
 	if errors.Is(err, errTooSlow) {
 		return nil, hint.New(fmt.Errorf("compiling the policy: %w", err),
 			"arrays and objects that hold each other several times over have types without end: build them from claims")
@@ -115,8 +131,9 @@ func compileInTime(modules map[string]*ast.Module) (*ast.Compiler, error) {
 	return c, err
 }
 
-// compile runs OPA's compiler; it does not change the modules.
-func compile(modules map[string]*ast.Module) (*ast.Compiler, error) {
+// compile runs OPA's compiler with a stage of ours before it infers types; it
+// does not change the modules.
+func compile(modules map[string]*ast.Module, stage ast.CompilerStage) (*ast.Compiler, error) {
 	schemas, err := typeSchemas()
 	if err != nil {
 		return nil, err
@@ -126,13 +143,18 @@ func compile(modules map[string]*ast.Module) (*ast.Compiler, error) {
 		WithStrict(true).
 		WithSchemas(schemas).
 		WithDefaultRegoVersion(ast.RegoV1).
-		WithUseTypeCheckAnnotations(false) // a comment must not change the type of input
+		WithUseTypeCheckAnnotations(false). // a comment must not change the type of input
+		WithStageAfterID(ast.StageRewriteDynamicTerms, stageOf(stage))
 	c.Compile(modules)
 	found := problems{}
 	if c.Failed() {
 		found.addErrors(c.Errors)
 	}
 	return c, found.err()
+}
+
+func stageOf(stage ast.CompilerStage) ast.CompilerStageDefinition {
+	return ast.CompilerStageDefinition{Name: "attestctl", MetricName: "attestctl", Stage: stage}
 }
 
 // addErrors adds what OPA found wrong, in this package's words where it has any.

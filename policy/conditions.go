@@ -35,11 +35,13 @@ type Condition struct {
 	Helpers []string `json:"helpers,omitempty"`
 }
 
-// partialDeadline bounds the partial evaluation of one rule, and maxWays how
-// many alternatives of it are still of use to a person.
+// partialDeadline bounds the partial evaluation of one rule, maxWays how many
+// alternatives of it are still of use to a person, and maxUnfolded the terms of
+// a rule with everything it calls: what is left without claims is as long.
 const (
-	partialDeadline = 5 * time.Second
+	partialDeadline = time.Second
 	maxWays         = 64
+	maxUnfolded     = maxTypeSize
 )
 
 // Conditions says what the policy demands, by evaluating it with its config and
@@ -50,7 +52,7 @@ func (p *Policy) Conditions(ctx context.Context) ([]Condition, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := append(guardedFunctions(), rego.Compiler(p.compiler), rego.Store(store),
+	options := append(guardedFunctions(), rego.Compiler(p.measured), rego.Store(store),
 		rego.Unknowns([]string{"input"}), rego.SetRegoVersion(ast.RegoV1))
 	var list []Condition
 	for _, name := range []string{"allow", "deny"} {
@@ -71,9 +73,10 @@ func (p *Policy) condition(ctx context.Context, name string, r *ast.Rule, option
 		c.Code = codeOf(r)
 	}
 	body := demands(r)
-	ctx, stop := context.WithTimeout(ctx, partialDeadline)
-	defer stop()
-	pq, err := rego.New(append(slices.Clip(options), rego.ParsedQuery(body))...).Partial(ctx)
+	if p.unfolded(body) > maxUnfolded {
+		return c.asWritten(r, "with everything it calls it is too long to be read")
+	}
+	pq, err := withoutClaims(ctx, append(slices.Clip(options), rego.ParsedQuery(body)))
 	switch {
 	case err != nil:
 		return c.asWritten(r, "OPA cannot evaluate it without claims: "+firstLine(err.Error()))
@@ -100,6 +103,18 @@ func (p *Policy) condition(ctx context.Context, name string, r *ast.Rule, option
 		return c.asWritten(r, "it asks whether deny is empty, which cannot be turned into conditions: see those of deny, each of which must not hold")
 	}
 	return c
+}
+
+// withoutClaims evaluates a query with nothing known of them, within its time and memory.
+func withoutClaims(ctx context.Context, options []func(*rego.Rego)) (*rego.PartialQueries, error) {
+	q, err := rego.New(options...).PrepareForPartial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b := &budget{left: defaultMemory}
+	defer time.AfterFunc(partialDeadline, b.Cancel).Stop()
+	defer context.AfterFunc(ctx, b.Cancel)()
+	return q.Partial(ctx, rego.EvalExternalCancel(b))
 }
 
 // demands returns the body of a rule without what only makes its message.

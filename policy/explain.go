@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
@@ -50,7 +51,9 @@ func (p *Policy) Explain(ctx context.Context, in Input, allowed map[string]Input
 	if x.Decision, err = engine.Decide(ctx, in); err != nil || x.Decision.Allow {
 		return x, err
 	}
-	a, stop, err := p.ask(ctx, in)
+	b := &budget{left: explainMemory}
+	defer time.AfterFunc(explainDeadline, b.Cancel).Stop()
+	a, stop, err := p.ask(ctx, b, in)
 	if err != nil {
 		return x, nil // there is no input; the decision says so
 	}
@@ -65,9 +68,15 @@ func (p *Policy) Explain(ctx context.Context, in Input, allowed map[string]Input
 			}
 		}
 	}
-	x.Repair = p.repair(ctx, engine, in, allowed, x)
+	x.Repair = p.repair(ctx, b, engine, in, allowed, x)
 	return x, nil
 }
+
+// An explanation evaluates a policy many times, all of them within these.
+const (
+	explainDeadline = 5 * time.Second
+	explainMemory   = 4 * defaultMemory
+)
 
 // rules lists the rules of the decision with a name, in the order of the text.
 func (p *Policy) rules(name string) []*ast.Rule {

@@ -45,7 +45,7 @@ const (
 
 // repair looks for the least that would have to differ, first towards the
 // document that differs least, then towards what the policy compares with.
-func (p *Policy) repair(ctx context.Context, engine Engine, in Input, allowed map[string]Input, x *Explanation) *Repair {
+func (p *Policy) repair(ctx context.Context, b *budget, engine Engine, in Input, allowed map[string]Input, x *Explanation) *Repair {
 	old, err := in.value()
 	if err != nil {
 		return nil
@@ -67,7 +67,7 @@ func (p *Policy) repair(ctx context.Context, engine Engine, in Input, allowed ma
 	if best != nil {
 		return best
 	}
-	if edits := p.towards(ctx, t, x); edits != nil {
+	if edits := p.towards(ctx, b, t, x); edits != nil {
 		if r := t.least(edits); r != nil {
 			return &Repair{Changes: t.changes(r)}
 		}
@@ -77,7 +77,7 @@ func (p *Policy) repair(ctx context.Context, engine Engine, in Input, allowed ma
 
 // towards collects edits that give claims the values that the policy compares
 // with, until it allows or nothing more is known to change.
-func (p *Policy) towards(ctx context.Context, t *trial, x *Explanation) []edit {
+func (p *Policy) towards(ctx context.Context, b *budget, t *trial, x *Explanation) []edit {
 	var edits []edit
 	attempts, denials := x.Attempts, x.Denials
 	for range maxRounds {
@@ -100,7 +100,7 @@ func (p *Policy) towards(ctx context.Context, t *trial, x *Explanation) []edit {
 		if err != nil {
 			return nil
 		}
-		a, stop, err := p.ask(ctx, next)
+		a, stop, err := p.ask(ctx, b, next)
 		if err != nil {
 			return nil
 		}

@@ -3,10 +3,13 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
@@ -23,6 +26,7 @@ const (
 	maxDigits   = 1024    // digits of a number
 	maxExponent = 1000
 	maxRegex    = 1 << 25 // steps of a regular expression's automaton
+	maxPairs    = 1 << 22 // comparisons
 )
 
 // errTooLarge says that a call would make more than a policy may hold.
@@ -30,8 +34,11 @@ var errTooLarge = errors.New("the result is larger than a policy may make")
 
 // guards lists the guarded functions with what is checked of their arguments.
 var guards = map[string]func(args []*ast.Term) error{
+	"and":                              guardNothing,
 	"array.concat":                     guardConcatArrays,
 	"array.flatten":                    guardWeight,
+	"array.reverse":                    guardNothing,
+	"array.slice":                      guardNothing,
 	"base64.encode":                    guardWeight,
 	"base64url.encode":                 guardWeight,
 	"base64url.encode_no_pad":          guardWeight,
@@ -39,22 +46,68 @@ var guards = map[string]func(args []*ast.Term) error{
 	"concat":                           guardConcat,
 	"div":                              guardNothing,
 	"glob.match":                       guardGlob,
+	"glob.quote_meta":                  guardWeight,
 	"hex.encode":                       guardWeight,
+	"indexof_n":                        guardSplit,
+	"intersection":                     guardNothing,
+	"json.filter":                      guardPairs,
 	"json.marshal":                     guardWeight,
+	"json.remove":                      guardPairs,
 	"json.unmarshal":                   guardWeight,
 	"mul":                              guardNothing,
 	"numbers.range":                    guardRange,
 	"numbers.range_step":               guardRange,
+	"object.filter":                    guardNothing,
+	"object.keys":                      guardNothing,
+	"object.remove":                    guardNothing,
+	"object.subset":                    guardPairs,
+	"object.union":                     guardNothing,
+	"or":                               guardNothing,
 	"product":                          guardProduct,
-	"regex.find_all_string_submatch_n": guardRegex,
-	"regex.find_n":                     guardRegex,
+	"regex.find_all_string_submatch_n": guardRegexList,
+	"regex.find_n":                     guardRegexList,
 	"regex.is_valid":                   guardWeight,
 	"regex.match":                      guardRegex,
-	"regex.split":                      guardRegex,
+	"regex.split":                      guardRegexList,
 	"replace":                          guardReplace,
 	"split":                            guardSplit,
 	"sprintf":                          guardSprintf,
+	"strings.any_prefix_match":         guardPairs,
+	"strings.any_suffix_match":         guardPairs,
 	"to_number":                        guardWeight,
+	"union":                            guardNothing,
+}
+
+// function is one that the interpreter calls for a policy: a guarded one, or hold.
+type function struct {
+	decl *ast.Builtin
+	// call returns nil without error where the function is undefined.
+	call func(topdown.BuiltinContext, []*ast.Term) (*ast.Term, error)
+}
+
+// ownFunctions lists what the interpreter must know besides OPA's functions.
+func ownFunctions() []function {
+	list := []function{{holdDecl, func(ctx topdown.BuiltinContext, args []*ast.Term) (*ast.Term, error) {
+		return ast.InternedTerm(true), hold(ctx, args)
+	}}}
+	for _, name := range slices.Sorted(maps.Keys(guards)) {
+		list = append(list, function{guardedDecl(ast.BuiltinMap[name]), func(ctx topdown.BuiltinContext, args []*ast.Term) (*ast.Term, error) {
+			return callGuarded(name, ctx, args)
+		}})
+	}
+	return list
+}
+
+// forRego makes the function known to package rego, where its halts need a name.
+func (f function) forRego() (*rego.Function, rego.BuiltinDyn) {
+	decl := &rego.Function{Name: f.decl.Name, Decl: f.decl.Decl}
+	return decl, func(ctx rego.BuiltinContext, args []*ast.Term) (*ast.Term, error) {
+		result, err := f.call(ctx, args)
+		if errors.Is(err, errTooLarge) {
+			err = rego.NewHaltError(err)
+		}
+		return result, err
+	}
 }
 
 func guardedDecl(b *ast.Builtin) *ast.Builtin {
@@ -69,7 +122,7 @@ func guardCalls(m *ast.Module) {
 			return
 		}
 		if name := ref.String(); guards[name] != nil {
-			operator.Value = ast.MustParseRef(guardPrefix + name)
+			operator.Value = functionRef(guardPrefix + name)
 		}
 	}
 	visit := ast.NewGenericVisitor(func(x any) bool {
@@ -91,16 +144,21 @@ func guardCalls(m *ast.Module) {
 // charged to the evaluation, and errTooLarge ends it. A nil term without error
 // is undefined.
 func callGuarded(name string, ctx topdown.BuiltinContext, args []*ast.Term) (*ast.Term, error) {
-	b, ok := ctx.Cancel.(*budget)
-	if !ok {
-		b = &budget{left: maxText}
-	}
+	b := chargeOf(ctx)
 	result, cost, err := judged(name, ctx, args)
 	if errors.Is(err, errTooLarge) || !b.spend(cost) {
-		b.exhausted = true
-		return nil, errTooLarge
+		return nil, b.exhaust()
 	}
 	return result, err
+}
+
+// chargeOf returns what a call is charged to: the budget of the evaluation, or
+// one of its own where the evaluation has none.
+func chargeOf(ctx topdown.BuiltinContext) *budget {
+	if b, ok := ctx.Cancel.(*budget); ok {
+		return b
+	}
+	return &budget{left: weightCost * maxText}
 }
 
 func judged(name string, ctx topdown.BuiltinContext, args []*ast.Term) (result *ast.Term, cost int, err error) {
@@ -114,13 +172,13 @@ func judged(name string, ctx topdown.BuiltinContext, args []*ast.Term) (result *
 	if err != nil || result == nil {
 		return nil, 0, err
 	}
-	cost, err = sizeOf(result.Value)
+	cost, err = costOf(result.Value)
 	return result, cost, err
 }
 
-// sizeOf returns roughly what a result holds, without looking into its members.
-func sizeOf(v ast.Value) (int, error) {
-	var size int
+// costOf returns roughly what a result holds, every part of it as often as it
+// stands there.
+func costOf(v ast.Value) (int, error) {
 	switch v := v.(type) {
 	case ast.String:
 		if len(v) > maxText {
@@ -129,19 +187,12 @@ func sizeOf(v ast.Value) (int, error) {
 		return len(v), nil
 	case ast.Number:
 		return len(v), checkNumber(string(v))
-	case *ast.Array:
-		size = v.Len()
-	case ast.Object:
-		size = v.Len()
-	case ast.Set:
-		size = v.Len()
-	default:
-		return 1, nil
 	}
-	if size > maxItems {
+	left := weigh(v, maxText)
+	if left < 0 {
 		return 0, errTooLarge
 	}
-	return size * termSize, nil
+	return weightCost * (maxText - left), nil
 }
 
 // termSize is about what OPA needs for a term in a collection.
@@ -162,10 +213,14 @@ func checkNumber(s string) error {
 	return nil
 }
 
+// leastWeight is the weight of a value by itself: a value has at most 65,536 parts,
+// which OPA compares in some milliseconds and with some megabytes of stack.
+const leastWeight = maxText / maxItems
+
 // weigh adds up what printing v would make, and gives up where left is used up:
 // a small value can share its parts so often that printing it would never end.
 func weigh(v ast.Value, left int) int {
-	left -= 8
+	left -= leastWeight
 	if left < 0 {
 		return left
 	}

@@ -48,6 +48,23 @@ func guardWeight(args []*ast.Term) error {
 	return nil
 }
 
+// guardPairs bounds the work of functions that compare every part of one argument
+// with every part of the other.
+func guardPairs(args []*ast.Term) error {
+	parts := [2]int{}
+	for i := range parts {
+		left := weigh(args[i].Value, maxText)
+		if left < 0 {
+			return errTooLarge
+		}
+		parts[i] = (maxText - left) / leastWeight
+	}
+	if parts[0]*parts[1] > maxPairs {
+		return errTooLarge
+	}
+	return nil
+}
+
 func guardProduct(args []*ast.Term) error {
 	if weigh(args[0].Value, 16*maxDigits) < 0 {
 		return errTooLarge
@@ -149,6 +166,14 @@ func guardRegex(args []*ast.Term) error {
 		return errTooLarge
 	}
 	return nil
+}
+
+// guardRegexList bounds what an expression that matches everywhere makes.
+func guardRegexList(args []*ast.Term) error {
+	if len(textOf(args[1])) > maxItems {
+		return errTooLarge
+	}
+	return guardRegex(args)
 }
 
 func guardGlob(args []*ast.Term) error {

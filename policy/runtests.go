@@ -3,7 +3,6 @@ package policy
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -15,6 +14,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/tester"
+	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
 // TestStatus is how a test ended.
@@ -138,7 +138,9 @@ func (p *Policy) runModules(ctx context.Context, modules map[string]*ast.Module,
 			WithCapabilities(Capabilities()).
 			WithStrict(true).
 			WithEnablePrintStatements(true).
-			WithDefaultRegoVersion(ast.RegoV1)).
+			WithDefaultRegoVersion(ast.RegoV1).
+			WithStageAfterID(ast.StageRewriteDynamicTerms, stageOf(checkSizes)).
+			WithStageAfterID(ast.StageRewriteDynamicTerms, stageOf(addHolds))).
 		SetModules(modules).
 		SetStore(store).
 		SetTimeout(cmp.Or(o.Timeout, defaultTestTimeout)).
@@ -175,19 +177,11 @@ func collect(ctx context.Context, runner *tester.Runner, txn storage.Transaction
 
 // testBuiltins makes the guarded functions known to the runner.
 func testBuiltins() []*tester.Builtin {
-	list := make([]*tester.Builtin, 0, len(guards))
-	for name := range guards {
-		decl := &rego.Function{Name: guardPrefix + name, Decl: ast.BuiltinMap[name].Decl}
-		list = append(list, &tester.Builtin{
-			Decl: guardedDecl(ast.BuiltinMap[name]),
-			Func: rego.FunctionDyn(decl, func(ctx rego.BuiltinContext, args []*ast.Term) (*ast.Term, error) {
-				result, err := callGuarded(name, ctx, args)
-				if errors.Is(err, errTooLarge) {
-					err = rego.NewHaltError(err)
-				}
-				return result, err
-			}),
-		})
+	b := &budgets{of: map[topdown.Cancel]*budget{}}
+	var list []*tester.Builtin
+	for _, f := range ownFunctions() {
+		f.call = b.charging(f.call)
+		list = append(list, &tester.Builtin{Decl: f.decl, Func: rego.FunctionDyn(f.forRego())})
 	}
 	return list
 }

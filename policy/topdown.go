@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -45,7 +46,7 @@ func (p *Policy) Topdown(limits Limits) (Engine, error) {
 		return nil, err
 	}
 	options := []func(*rego.Rego){
-		rego.Compiler(p.compiler),
+		rego.Compiler(p.measured),
 		rego.Store(store),
 		rego.Query(entryQuery),
 		rego.SetRegoVersion(ast.RegoV1),
@@ -78,16 +79,9 @@ func (p *Policy) store() (storage.Store, error) {
 
 // guardedFunctions makes the guarded functions known to the interpreter.
 func guardedFunctions() []func(*rego.Rego) {
-	options := make([]func(*rego.Rego), 0, len(guards))
-	for name := range guards {
-		decl := &rego.Function{Name: guardPrefix + name, Decl: ast.BuiltinMap[name].Decl}
-		options = append(options, rego.FunctionDyn(decl, func(ctx rego.BuiltinContext, args []*ast.Term) (*ast.Term, error) {
-			result, err := callGuarded(name, ctx, args)
-			if errors.Is(err, errTooLarge) {
-				err = rego.NewHaltError(err)
-			}
-			return result, err
-		}))
+	var options []func(*rego.Rego)
+	for _, f := range ownFunctions() {
+		options = append(options, rego.FunctionDyn(f.forRego()))
 	}
 	return options
 }
@@ -142,7 +136,7 @@ func (e *interpreter) evaluate(b *budget, input ast.Value) (d Decision) {
 	case b.cancelled.Load():
 		return deny(e.digest, CodeTimeout, "the deadline passed")
 	case len(failed) > 0:
-		return deny(e.digest, CodeBuiltinError, failed[0].Error())
+		return deny(e.digest, CodeBuiltinError, ownNames.Replace(failed[0].Error()))
 	case len(rs) != 1 || len(rs[0].Expressions) != 1:
 		return deny(e.digest, CodeUndefined, "the entrypoint has no value")
 	}
@@ -156,18 +150,22 @@ func (e *interpreter) evaluate(b *budget, input ast.Value) (d Decision) {
 // failed tells the ways in which an evaluation fails.
 func (e *interpreter) failed(b *budget, err error) Decision {
 	var t *topdown.Error
+	detail := ownNames.Replace(err.Error())
 	switch {
 	case b.exhausted:
-		return deny(e.digest, CodeMemory, err.Error())
+		return deny(e.digest, CodeMemory, detail)
 	case topdown.IsCancel(err):
-		return deny(e.digest, CodeTimeout, err.Error())
+		return deny(e.digest, CodeTimeout, detail)
 	case errors.As(err, &t) && t.Code == topdown.ConflictErr:
-		return deny(e.digest, CodeConflict, err.Error())
+		return deny(e.digest, CodeConflict, detail)
 	case errors.As(err, &t) && (t.Code == topdown.BuiltinErr || t.Code == topdown.TypeErr):
-		return deny(e.digest, CodeBuiltinError, err.Error())
+		return deny(e.digest, CodeBuiltinError, detail)
 	}
-	return deny(e.digest, CodeInternal, err.Error())
+	return deny(e.digest, CodeInternal, detail)
 }
+
+// ownNames takes the names that the compiler gave out of what people read.
+var ownNames = strings.NewReplacer(holdName+": ", "", guardPrefix, "")
 
 // zeros is the randomness of a policy.
 type zeros struct{}
@@ -192,6 +190,12 @@ const stepCost = 128
 func (b *budget) Cancel() { b.cancelled.Store(true) }
 
 func (b *budget) Cancelled() bool { return !b.spend(stepCost) || b.cancelled.Load() }
+
+// exhaust ends the evaluation and returns why.
+func (b *budget) exhaust() error {
+	b.exhausted = true
+	return errTooLarge
+}
 
 // spend charges n bytes and reports whether the evaluation may go on.
 func (b *budget) spend(n int) bool {

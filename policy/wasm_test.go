@@ -122,11 +122,11 @@ var bombs = map[string]string{
 	"native":    "deny contains \"x\" if {\n some a in input.request.list\n some b in input.request.list\n some c in input.request.list\n some d in input.request.list\n a == b; b == c; c == d\n a > 1000000\n}",
 	"compare":   "deny contains \"x\" if {\n some a in input.request.list\n some b in input.request.list\n some c in input.request.list\n input.request.text == input.request.text2; input.request.text2 == input.request.text\n a < b; b < c; c < a\n}",
 	"calls":     "f0(x) := x\n" + calls(40) + "deny contains \"x\" if f40(1) == 2",
-	"shared":    "s0 := [1]\n" + chain(40, "s%d := [s%d, s%d]") + "deny contains \"x\" if contains(sprintf(\"%v\", [s40]), \"2\")",
+	"shared":    "s0 := [1]\n" + chain(40, "s%d := array.concat([s%d], [s%d])") + "deny contains \"x\" if contains(sprintf(\"%v\", [s40]), \"2\")",
 	"replace":   "deny contains \"x\" if replace(input.request.text, \"\", input.request.text) != \"\"",
 	"range":     "deny contains \"x\" if count(numbers.range(1, 1000000000)) > 0",
 	"regex":     "deny contains \"x\" if regex.match(\"(a{1,900}){1,900}b\", input.request.text)",
-	"exponent":  "deny contains \"x\" if to_number(\"1e999999999\") > 1",
+	"exponent":  "deny contains \"x\" if to_number(concat(\"\", [\"1e\", \"999999999\"])) > 1",
 	"recursion": "deny contains \"x\" if {\n walk(input.request.list, [p, x])\n walk(input.request.list, [q, y])\n walk(input.request.list, [r, z])\n x != y; y == z; p == q; q != r; r == p\n}",
 }
 
