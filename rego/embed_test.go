@@ -49,18 +49,19 @@ func TestFolders(t *testing.T) {
 	}
 }
 
-// TestReadme wants every setting of the example configuration and every code of
-// a denial explained beside the policy.
+// TestReadme wants every example configuration named, and every setting of one
+// and every code of a denial explained beside the policy.
 func TestReadme(t *testing.T) {
 	for _, name := range rego.Names() {
 		readme := read(t, path.Join(name, "README.md"))
-		var config map[string]any
-		if err := json.Unmarshal([]byte(read(t, path.Join(name, "testdata/config.json"))), &config); err != nil {
-			t.Fatal(err)
-		}
-		for setting := range config {
-			if !strings.Contains(readme, "`"+setting+"`") {
-				t.Errorf("%s/README.md does not explain the setting %s", name, setting)
+		for _, example := range globs(t, rego.FS, name+"/testdata/*.json") {
+			if file := strings.TrimPrefix(example, name+"/"); !strings.Contains(readme, "`"+file+"`") {
+				t.Errorf("%s/README.md does not name %s", name, file)
+			}
+			for setting := range config(t, example) {
+				if !strings.Contains(readme, "`"+setting+"`") {
+					t.Errorf("%s/README.md does not explain the setting %s", name, setting)
+				}
 			}
 		}
 		for _, code := range codes(t, name) {
@@ -90,6 +91,15 @@ func codes(t *testing.T, name string) []string {
 		t.Errorf("%s has %d codes, every policy has more", name, len(found))
 	}
 	return found
+}
+
+func config(t *testing.T, file string) map[string]any {
+	t.Helper()
+	var c map[string]any
+	if err := json.Unmarshal([]byte(read(t, file)), &c); err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 func read(t *testing.T, name string) string {

@@ -51,6 +51,8 @@ type Boot struct {
 	NoDBX bool
 	// OwnerDB adds a certificate of the machine's owner to db.
 	OwnerDB bool
+	// OwnerPK makes a certificate of the machine's owner the platform key.
+	OwnerPK bool
 	Loader  Loader
 	// CommandLine is the kernel's; empty stands for DefaultCommandLine.
 	CommandLine string

@@ -54,6 +54,7 @@ func honest(keys *forge.Keys) map[string]forge.Machine {
 		"no secure boot":   {Keys: keys, Boot: forge.Boot{SecureBoot: forge.SecureBootAbsent}},
 		"no dbx":           {Keys: keys, Boot: forge.Boot{NoDBX: true}},
 		"owner's db":       {Keys: keys, Boot: forge.Boot{OwnerDB: true}},
+		"owner's PK":       {Keys: keys, Boot: forge.Boot{OwnerPK: true}},
 		"mok":              {Keys: keys, Boot: forge.Boot{ValidationDisabled: true}},
 		"cos":              {Keys: keys, Technology: forge.AMDSEV, Container: forge.DefaultContainer()},
 		"kernel stub":      {Keys: keys, Boot: forge.Boot{Loader: forge.KernelStub}},

@@ -17,7 +17,11 @@ func (b Boot) secureBootVariables(keys *Keys) ([]Event, error) {
 	if b.SecureBoot == SecureBootOff {
 		state = 0
 	}
-	pk, err := firmwareCertificate(keys, "platform key")
+	platform := "platform key"
+	if b.OwnerPK {
+		platform = "machine owner"
+	}
+	pk, err := firmwareCertificate(keys, platform)
 	if err != nil {
 		return nil, err
 	}

@@ -17,12 +17,13 @@ import data.attestctl.message
 _settings := {
 	"ak_roots": {"kind": "sha256s", "required": false, "what": "the root certificates AKs may chain to"},
 	"any_instance": {"kind": "flag", "required": false, "what": "whether every instance of the projects is meant"},
-	"hwmodels": {"kind": "names", "required": true, "what": "the technologies that will do, as in [\"GCP_AMD_SEV\"]"},
+	"hwmodels": {"kind": "names", "required": false, "what": "the technologies that will do, as in [\"GCP_AMD_SEV\"]"},
 	"instance_ids": {"kind": "names", "required": false, "what": "the IDs of the instances, in decimal"},
 	"instance_names": {"kind": "names", "required": false, "what": "the names of the instances"},
 	"project_ids": {"kind": "names", "required": true, "what": "the projects of the instances"},
 	"secure_boot_db": {"kind": "sha256s", "required": true, "what": "the certificates that may sign what boots"},
 	"secure_boot_pk": {"kind": "sha256s", "required": true, "what": "the platform keys that may own db"},
+	"technology_floor": {"kind": "technology", "required": false, "what": "the weakest technology that will do"},
 	"unexplained_pcrs": {"kind": "pcr_indexes", "required": false, "what": "the PCRs that the event log need not explain"},
 	"zones": {"kind": "names", "required": true, "what": "the zones of the instances"},
 }
@@ -44,7 +45,8 @@ allow if {
 	gce.in_project(data.config.project_ids)
 	gce.in_zone(data.config.zones)
 	instance_accepted
-	gce.on_hardware(data.config.hwmodels)
+	hardware_accepted
+	floor_reached
 	boot.complete
 	boot.explained_but_for(config.get("unexplained_pcrs", []))
 	boot.firmware_not_debugged
@@ -59,10 +61,11 @@ allow if {
 
 # METADATA
 # title: The configuration can be decided with
-# description: It is what the table asks for, and says which instances are meant.
+# description: It is what the table asks for, and says which instances and what hardware are meant.
 configured if {
 	well_formed
 	_instances_named
+	_hardware_named
 }
 
 _instances_named if config.has("instance_ids")
@@ -70,6 +73,10 @@ _instances_named if config.has("instance_ids")
 _instances_named if config.has("instance_names")
 
 _instances_named if data.config.any_instance == true
+
+_hardware_named if config.has("hwmodels")
+
+_hardware_named if config.has("technology_floor")
 
 # METADATA
 # title: The configuration is what the table asks for
@@ -101,6 +108,20 @@ deny contains {
 } if {
 	well_formed
 	not _instances_named
+}
+
+# METADATA
+# title: The policy does not say what hardware
+# description: A Shielded VM is a choice to be made as well; its host reads all of its memory.
+# custom:
+#   code: config-hardware
+#   claim: data.config
+deny contains {
+	"code": "config-hardware",
+	"msg": "config: set technology_floor, or hwmodels if only some technologies will do",
+} if {
+	well_formed
+	not _hardware_named
 }
 
 # METADATA
@@ -241,5 +262,40 @@ _name_accepted if gce.has_name(data.config.instance_names)
 #   claim: hwmodel
 deny contains {"code": "hardware", "msg": message.one_of(["hwmodel"], "hwmodels")} if {
 	configured
-	not gce.on_hardware(data.config.hwmodels)
+	not hardware_accepted
 }
+
+# METADATA
+# title: The hardware is one of those configured
+# description: Where none is configured, the floor decides alone.
+# custom:
+#   claim: hwmodel
+hardware_accepted if not config.has("hwmodels")
+
+hardware_accepted if gce.on_hardware(data.config.hwmodels)
+
+# METADATA
+# title: Weaker hardware than will do
+# description: |
+#   From weak to strong: GCP_SHIELDED_VM, GCP_AMD_SEV, GCP_AMD_SEV_ES, and side by
+#   side GCP_AMD_SEV_SNP and GCP_INTEL_TDX. The claim is absent for those two
+#   without a verified hardware report, and absent is below every floor.
+# custom:
+#   code: technology-floor
+#   claim: hwmodel
+deny contains {
+	"code": "technology-floor",
+	"msg": message.wants(["hwmodel"], sprintf("%v or stronger", [config.get("technology_floor", "unset")])),
+} if {
+	configured
+	not floor_reached
+}
+
+# METADATA
+# title: The hardware is at the floor or above it
+# description: Where no floor is configured, the list of technologies decides alone.
+# custom:
+#   claim: hwmodel
+floor_reached if not config.has("technology_floor")
+
+floor_reached if gce.on_hardware(gce.technologies_from(data.config.technology_floor))

@@ -63,6 +63,9 @@ _config := {
 	"ak_roots": [_root],
 }
 
+# The configuration with a floor in place of a list.
+_floor(technology) := object.union(json.remove(_config, ["hwmodels"]), {"technology_floor": technology})
+
 _with(change) := object.union(_genuine, change)
 
 _without(path) := json.remove(_genuine, [path])
@@ -83,6 +86,11 @@ test_allowed[note] if {
 			"claims": _gce({"instance_name": "other"}),
 			"config": object.union(json.remove(_config, ["instance_ids", "instance_names"]), {"any_instance": true}),
 		},
+		"at the floor": {"claims": _genuine, "config": _floor("GCP_AMD_SEV")},
+		"above the floor": {"claims": _with({"hwmodel": "GCP_INTEL_TDX"}), "config": _floor("GCP_AMD_SEV_ES")},
+		"beside the floor": {"claims": _with({"hwmodel": "GCP_AMD_SEV_SNP"}), "config": _floor("GCP_INTEL_TDX")},
+		"Shielded VM will do": {"claims": _with({"hwmodel": "GCP_SHIELDED_VM"}), "config": _floor("GCP_SHIELDED_VM")},
+		"floor and list": {"claims": _genuine, "config": object.union(_config, {"technology_floor": "GCP_SHIELDED_VM"})},
 		"IMA in PCR 10": {
 			"claims": _boot({"unexplained_pcrs": [10]}),
 			"config": object.union(_config, {"unexplained_pcrs": [10]}),
@@ -97,8 +105,13 @@ test_allowed[note] if {
 }
 
 # Each change of the claims is refused, by one rule alone.
-test_denied[note] if {
-	some note, case in object.union(_identity_cases, _boot_cases)
+test_denied_identity[note] if {
+	some note, case in _identity_cases
+	_decide(case.claims, _config) == {"allow": false, "codes": {case.code}}
+}
+
+test_denied_boot[note] if {
+	some note, case in _boot_cases
 	_decide(case.claims, _config) == {"allow": false, "codes": {case.code}}
 }
 
@@ -205,6 +218,31 @@ _boot_cases := {
 	"MOK of another type": {"code": "shim-validation", "claims": _secure_boot({"mok": false})},
 }
 
+# What has no rank, and what is absent, is below every floor, the lowest too.
+test_denied_below_the_floor[note] if {
+	some note, case in {
+		"Shielded VM": {"claims": _with({"hwmodel": "GCP_SHIELDED_VM"}), "floor": "GCP_AMD_SEV"},
+		"SEV": {"claims": _genuine, "floor": "GCP_AMD_SEV_ES"},
+		"SEV-ES": {"claims": _with({"hwmodel": "GCP_AMD_SEV_ES"}), "floor": "GCP_INTEL_TDX"},
+		"absent": {"claims": _without("hwmodel"), "floor": "GCP_SHIELDED_VM"},
+		"null": {"claims": _with({"hwmodel": null}), "floor": "GCP_SHIELDED_VM"},
+		"unknown": {"claims": _with({"hwmodel": "GCP_AMD_SEV_SNP_2"}), "floor": "GCP_SHIELDED_VM"},
+		"of another type": {"claims": _with({"hwmodel": ["GCP_INTEL_TDX"]}), "floor": "GCP_SHIELDED_VM"},
+		"a rank": {"claims": _with({"hwmodel": 3}), "floor": "GCP_SHIELDED_VM"},
+	}
+	_decide(case.claims, _floor(case.floor)) == {"allow": false, "codes": {"technology-floor"}}
+}
+
+# A list and a floor must both be met.
+test_denied_by_either[note] if {
+	some note, case in {
+		"floor": {"floor": "GCP_INTEL_TDX", "hwmodels": ["GCP_AMD_SEV"], "code": "technology-floor"},
+		"list": {"floor": "GCP_SHIELDED_VM", "hwmodels": ["GCP_INTEL_TDX"], "code": "hardware"},
+	}
+	config := object.union(_config, {"technology_floor": case.floor, "hwmodels": case.hwmodels})
+	_decide(_genuine, config) == {"allow": false, "codes": {case.code}}
+}
+
 # Without a certificate the root is not known either, so that no root is asked for here.
 test_denied_pinned_key[trust] if {
 	some trust in ["pinned", "self", null, 1]
@@ -224,7 +262,9 @@ test_denied_by_config[note] if {
 		"misspelt": {"code": "config", "config": object.union(_config, {"instance_name": ["forged-vm"]})},
 		"without projects": {"code": "config", "config": json.remove(_config, ["project_ids"])},
 		"without zones": {"code": "config", "config": json.remove(_config, ["zones"])},
-		"without hardware": {"code": "config", "config": json.remove(_config, ["hwmodels"])},
+		"without hardware": {"code": "config-hardware", "config": json.remove(_config, ["hwmodels"])},
+		"unknown floor": {"code": "config", "config": _floor("GCP_AMD_SEV_SNP_2")},
+		"floor as a list": {"code": "config", "config": _floor(["GCP_AMD_SEV"])},
 		"without PK": {"code": "config", "config": json.remove(_config, ["secure_boot_pk"])},
 		"without db": {"code": "config", "config": json.remove(_config, ["secure_boot_db"])},
 		"flag as text": {"code": "config", "config": object.union(_config, {"any_instance": "true"})},

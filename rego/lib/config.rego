@@ -6,6 +6,8 @@
 #   ask for is an error, because a misspelt setting is one that is not enforced.
 package attestctl.config
 
+import data.attestctl.gce
+
 # METADATA
 # title: The configuration
 # description: data.config, or the empty object where there is none.
@@ -90,6 +92,7 @@ _kinds := {
 	"pcr_indexes": "a list of numbers from 10 to 23 without 14",
 	"pcrs": "an object of banks (sha256, sha384, sha512), of PCRs (\"0\" to \"23\"), of lists of values in lower-case hex",
 	"sha256s": "a list of SHA-256 digests in lower-case hex",
+	"technology": "one of GCP_SHIELDED_VM, GCP_AMD_SEV, GCP_AMD_SEV_ES, GCP_AMD_SEV_SNP and GCP_INTEL_TDX",
 	"values_by_name": "an object of names, of lists of strings",
 }
 
@@ -97,6 +100,8 @@ _kinds := {
 # title: A value is of a kind
 # description: Lists that a claim must be in are never empty; an unknown kind has no values.
 is_kind("flag", value) if is_boolean(value)
+
+is_kind("technology", value) if gce.technology_rank[value]
 
 is_kind("names", value) if {
 	_filled_array(value)
@@ -124,6 +129,7 @@ is_kind("digests", value) if {
 is_kind("image_digests", value) if {
 	_filled_array(value)
 	every digest in value {
+		is_string(digest)
 		startswith(digest, "sha256:")
 		_is_hex(substring(digest, 7, -1), 64)
 	}

@@ -51,6 +51,7 @@ _good := {
 	"image_digests": [[concat("", ["sha256:", _hex])]],
 	"pcr_indexes": [[], [10, 23]],
 	"pcrs": [{"sha256": {"0": [_hex], "23": [_hex, _hex]}}, {"sha512": {"8": [concat("", [_hex, _hex])]}}],
+	"technology": ["GCP_SHIELDED_VM", "GCP_AMD_SEV", "GCP_AMD_SEV_ES", "GCP_AMD_SEV_SNP", "GCP_INTEL_TDX"],
 	"argument_lists": [[[]], [["a", ""]]],
 	"values_by_name": [{"A": [""]}, {"A": ["x"], "B": ["y"]}],
 }
@@ -66,6 +67,7 @@ _bad := {
 		{}, {"sha256": {}}, {"sha256": {"0": []}}, {"sha256": {"24": [_hex]}}, {"sha256": {"00": [_hex]}},
 		{"sha256": {"0": _hex}}, {"sha384": {"0": [_hex]}}, {"sha1": {"0": [substring(_hex, 0, 40)]}}, [_hex],
 	],
+	"technology": ["AMD_SEV", "gcp_amd_sev", "", 1, ["GCP_AMD_SEV"], {"GCP_AMD_SEV": 1}, null, true],
 	"argument_lists": [[], ["a"], [[1]], "a", {}],
 	"values_by_name": [{}, {"A": []}, {"A": "x"}, {"A": [1]}, ["A"]],
 	"no such kind": ["a", ["a"], true, {}],

@@ -62,3 +62,25 @@ has_id(ids) if input.submods.gce.instance_id in ids
 # custom:
 #   claim: hwmodel
 on_hardware(models) if input.hwmodel in models
+
+# METADATA
+# title: How strong a technology is
+# description: |
+#   The values of hwmodel in the order in which they protect a machine from its
+#   host: not at all, its memory, its registers too, the integrity of both too.
+#   SEV-SNP and TDX are each other's peers.
+technology_rank := {
+	"GCP_SHIELDED_VM": 0,
+	"GCP_AMD_SEV": 1,
+	"GCP_AMD_SEV_ES": 2,
+	"GCP_AMD_SEV_SNP": 3,
+	"GCP_INTEL_TDX": 3,
+}
+
+# METADATA
+# title: The technologies at a floor and above it
+# description: For on_hardware. A floor that is no technology has none above it.
+technologies_from(floor) := {model |
+	some model, rank in technology_rank
+	rank >= technology_rank[floor]
+}
