@@ -76,6 +76,9 @@ func addHolds(c *ast.Compiler) *ast.Error {
 type varSet map[ast.Var]bool
 
 func (s varSet) add(x any) {
+	if t, ok := x.(*ast.Term); ok && t == nil {
+		return
+	}
 	v := ast.NewVarVisitor().WithParams(ast.VarVisitorParams{SkipClosures: true, SkipRefCallHead: true})
 	v.Walk(x)
 	for name := range v.Vars() {
@@ -153,34 +156,36 @@ func boolInt(b bool) int {
 // closures puts the holds into the bodies that an expression holds: those of
 // comprehensions, of every and of not.
 func (h holder) closures(e *ast.Expr, bound varSet) {
-	inner := func(b ast.Body, more ...any) ast.Body {
-		known := maps.Clone(bound)
-		for _, x := range more {
-			if x != nil {
-				known.add(x)
-			}
+	inner := func(b ast.Body, made ...*ast.Term) ast.Body {
+		b = h.body(b, maps.Clone(bound))
+		member := occurrences{}
+		for _, t := range made {
+			member.count(t, nil)
 		}
-		return h.body(b, known)
+		if e := member.hold(2, e.Location); e != nil {
+			b.Append(e)
+		}
+		return b
 	}
 	ast.NewGenericVisitor(func(x any) bool {
 		switch x := x.(type) {
 		case *ast.ArrayComprehension:
-			x.Body = inner(x.Body)
-			return true
+			x.Body = inner(x.Body, x.Term)
 		case *ast.SetComprehension:
-			x.Body = inner(x.Body)
-			return true
+			x.Body = inner(x.Body, x.Term)
 		case *ast.ObjectComprehension:
-			x.Body = inner(x.Body)
-			return true
-		case *ast.Every:
 			x.Body = inner(x.Body, x.Key, x.Value)
-			return true
+		case *ast.Every:
+			known := maps.Clone(bound)
+			known.add(x.Key)
+			known.add(x.Value)
+			x.Body = h.body(x.Body, known)
 		case *ast.Not:
 			x.Body = inner(x.Body)
-			return true
+		default:
+			return false
 		}
-		return false
+		return true
 	}).Walk(e)
 }
 

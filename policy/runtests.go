@@ -61,12 +61,12 @@ type TestResult struct {
 // TestOptions says which tests run. Its zero value runs all of them.
 type TestOptions struct {
 	Run      *regexp.Regexp // on the name of a rule, attest_test.test_denied; nil is all
-	Timeout  time.Duration  // of a rule; 0 means 5 s
+	Timeout  time.Duration  // of a rule; 0 means 20 s
 	Parallel int            // rules at a time; 0 means one per processor
 	Coverage *Coverage      // records what the tests evaluate; nil does not
 }
 
-const defaultTestTimeout = 5 * time.Second
+const defaultTestTimeout = 20 * time.Second
 
 // RunTests runs the rules named test_* of the policy's *_test.rego files, with
 // the functions that a policy may call, in the interpreter. Tests may use `with`.
