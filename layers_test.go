@@ -24,10 +24,12 @@ const module = "github.com/attestctl/attestctl"
 var layers = map[string][]string{
 	"evidence/claims": {},
 	"evidence/tpm":    {},
+	"evidence/snp":    {},
+	"evidence/tdx":    {},
 	"internal/hint":   {},
 	"replay":          {"evidence/tpm"},
 
-	"evidence": {"evidence/claims", "evidence/tpm", "replay", "internal/hint"},
+	"evidence": {"evidence/claims", "evidence/tpm", "evidence/snp", "evidence/tdx", "replay", "internal/hint"},
 
 	"rego":   {},
 	"policy": {"evidence/claims", "rego", "internal/hint"},
@@ -35,7 +37,7 @@ var layers = map[string][]string{
 	"internal/appraise": {"evidence", "evidence/claims", "policy", "internal/hint"},
 
 	"internal/report": {"internal/appraise", "policy", "evidence", "evidence/claims", "evidence/tpm", "replay", "internal/hint"},
-	"internal/forge":  {"evidence/tpm"},
+	"internal/forge":  {"evidence/tpm", "evidence/snp", "evidence/tdx"},
 	"internal/corpus": {}, // for tests only
 	"internal/fixture": {
 		"internal/appraise", "internal/forge", "evidence", "evidence/claims", "evidence/tpm", "internal/hint",

@@ -20,6 +20,20 @@ import (
 // parseConfig reads data.config from the text of a JSON or YAML file; the name
 // tells which. It must be an object.
 func parseConfig(name, text string) (map[string]any, error) {
+	doc, err := parseDocument("a config", name, text)
+	if err != nil {
+		return nil, err
+	}
+	config, ok := doc.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("%s: not an object", name)
+	}
+	return config, nil
+}
+
+// parseDocument reads the text of a JSON or YAML file, with exactly one reading;
+// what says what it is.
+func parseDocument(what, name, text string) (any, error) {
 	if len(text) > maxFileSize {
 		return nil, fmt.Errorf("%s: %d bytes; the limit is %d", name, len(text), maxFileSize)
 	}
@@ -31,16 +45,12 @@ func parseConfig(name, text string) (map[string]any, error) {
 	case ".yaml", ".yml":
 		doc, err = strictYAML(name, text)
 	default:
-		err = fmt.Errorf("a config is .json or .yaml, not %q", ext)
+		err = fmt.Errorf("%s is .json or .yaml, not %q", what, ext)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	config, ok := doc.(map[string]any)
-	if !ok {
-		return nil, fmt.Errorf("%s: not an object", name)
-	}
-	return config, nil
+	return doc, nil
 }
 
 // maxIndicators bounds what one line of YAML can nest: each "- ", "? " or ": "

@@ -36,7 +36,7 @@ var lintRules = []LintRule{
 	{"identity", "pin submods.gce.project_id, sub, google_service_accounts, tpm.ak.key_sha256 or tpm.pcrs to values from data.config", (*linter).identity},
 	{"deny-only", "name in allow what must be true; rules of deny are for the reasons", (*linter).denyOnly},
 	{"absent-passes", "write the positive condition: `input.x == false` is not true where x is absent", (*linter).absentPasses},
-	{"deny-on-absent", "write `deny … if not x_is_good` with `x_is_good if input.x == good`, or demand the claim in allow", (*linter).denyOnAbsent},
+	{"deny-on-absent", "write `deny … if not x_is_good` with a rule `x_is_good if …` that reads input.x itself, or demand the claim in allow", (*linter).denyOnAbsent},
 	{"untyped-comparison", "add is_number(x): to Rego every text is larger than every number", (*linter).untypedComparison},
 	{"empty-every", "add count(x) > 0: every is true of an empty list", (*linter).emptyEvery},
 	{"unanchored-regex", "begin the pattern with ^ and end it with $, or compare with ==", (*linter).unanchoredRegex},
@@ -72,9 +72,11 @@ type linter struct {
 	reads  []Read
 	rule   LintRule
 	found  []Lint
-	// demanded are the claims that allow needs to be there. Uses are the
-	// expressions that are satisfied by their absence.
+	// demanded are the claims that some rule of allow needs to be there, certain
+	// those that each of them needs. Absent are the expressions that are satisfied
+	// by the absence of a claim.
 	demanded map[string]bool
+	certain  []string
 	absent   []absentUse
 }
 
@@ -138,11 +140,20 @@ func (l *linter) absentPasses() {
 
 func (l *linter) denyOnAbsent() {
 	for _, u := range l.absent {
-		if u.deny && l.own(u.at) && !l.demanded[u.claim] {
-			l.add(u.at, "%s: does not deny where %s is absent, and allow does not demand it", u.text, u.claim)
+		if !u.deny || !l.own(u.at) || slices.ContainsFunc(l.certain, func(c string) bool { return partOf(c, u.claim) }) {
+			continue
 		}
+		if u.message {
+			l.add(u.at, "%s: without %s there is no message and so no denial, and allow does not demand it", u.text, u.claim)
+			l.found[len(l.found)-1].Hint = messageHint
+			continue
+		}
+		l.add(u.at, "%s: does not deny where %s is absent, and allow does not demand it", u.text, u.claim)
 	}
 }
+
+// messageHint is the way round for claims in messages.
+const messageHint = `quote claims in messages with object.get(input, ["a", "b"], "absent"), or with attestctl.message, which is always defined`
 
 func (l *linter) unknownClaim() {
 	for _, r := range l.reads {

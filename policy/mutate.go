@@ -22,6 +22,8 @@ type Mutation struct {
 	// Mutants is the number of changed documents, Killed how many were denied.
 	Mutants int `json:"mutants"`
 	Killed  int `json:"killed"`
+	// Accepted is how many of the others are on the list given to Accept.
+	Accepted int `json:"accepted,omitempty"`
 	// Claims are those that the policy reads, sorted.
 	Claims []MutatedClaim `json:"claims"`
 	// NotRead are the claims of the documents that the policy does not read:
@@ -46,14 +48,18 @@ type Survivor struct {
 	To json.RawMessage `json:"to,omitempty"`
 	// Documents names those in which it was allowed.
 	Documents []string `json:"documents"`
+	// Accepted is the reason why it may survive, if it is on a list of such.
+	Accepted string `json:"accepted,omitempty"`
 }
 
 // Score is the part of the mutants that were denied, in percent, rounded down.
+// Those that were accepted do not count.
 func (m *Mutation) Score() int {
-	if m.Mutants == 0 {
+	judged := m.Mutants - m.Accepted
+	if judged == 0 {
 		return 0
 	}
-	return m.Killed * 100 / m.Mutants
+	return m.Killed * 100 / judged
 }
 
 // mutationDeadline is generous: a mutant that is denied for want of time proves

@@ -27,7 +27,11 @@ func ParseRequest(raw []byte) (map[string]any, error) {
 	return request, nil
 }
 
-// WithRequest returns the input with another request.
+// ErrRequestTwice says that a claims document has a request already.
+var ErrRequestTwice = errors.New("the claims have a request of their own")
+
+// WithRequest returns the input with what the caller asks for. An input that has
+// a request already is an error: nobody could tell which of the two was decided.
 func (in Input) WithRequest(request map[string]any) (Input, error) {
 	if in.parse == nil {
 		return Input{}, errNoInput
@@ -37,6 +41,9 @@ func (in Input) WithRequest(request map[string]any) (Input, error) {
 	doc := map[string]any{}
 	if err := d.Decode(&doc); err != nil {
 		return Input{}, fmt.Errorf("reading the input: %w", err)
+	}
+	if _, twice := doc["request"]; twice {
+		return Input{}, ErrRequestTwice
 	}
 	doc["request"] = request
 	return canonical(doc)

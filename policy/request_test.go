@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/attestctl/attestctl/policy"
@@ -24,6 +25,9 @@ func TestRequest(t *testing.T) {
 		`"schema":"attestctl.claims/v1","verified_at":1700000000}`
 	if got := string(in.Bytes()); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if again, err := in.WithRequest(map[string]any{}); !errors.Is(err, policy.ErrRequestTwice) || again.Bytes() != nil {
+		t.Errorf("a second request: %s, %v", again.Bytes(), err)
 	}
 	if in, err := (policy.Input{}).WithRequest(request); err == nil || in.Bytes() != nil {
 		t.Error("no input has become one")

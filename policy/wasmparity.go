@@ -1,13 +1,60 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/types"
 )
+
+// CheckEngines refuses what either engine would refuse to load: what CheckParity
+// finds, and what cannot be compiled to WebAssembly or does not start there. The
+// error is a *CompileError, as Compile's is.
+func (p *Policy) CheckEngines() error {
+	e, err := p.WASM(Limits{})
+	if err != nil {
+		if _, ok := errors.AsType[*CompileError](err); ok {
+			return err
+		}
+		found := problems{}
+		found.addWASM(err)
+		return found.err()
+	}
+	return e.Close()
+}
+
+// wasmRefusals says what to do about what OPA's compiler to WebAssembly refuses,
+// by words of its error.
+var wasmRefusals = []struct{ words, advice string }{
+	{"planned as a single function", "rules whose names begin alike may not read one another: give the one that is read a name of its own, without a dot"},
+	{"not implemented: unify", "take the pattern apart: give the value a name and compare its members one by one"},
+	{"too many built-in call arguments", "call a function of four arguments at most"},
+}
+
+const wasmAdvice = "write the rule in another way: the policy must mean the same to both engines; --engine rego decides without WebAssembly"
+
+// placed is an error of OPA's with the place it speaks of.
+var placed = regexp.MustCompile(`^(.*: )?([^ :]+\.rego):(\d+): (.*)$`)
+
+// addWASM adds why a policy cannot be loaded as a module.
+func (ps *problems) addWASM(err error) {
+	msg, advice, at := err.Error(), wasmAdvice, (*ast.Location)(nil)
+	if m := placed.FindStringSubmatch(msg); m != nil {
+		line, _ := strconv.Atoi(m[3]) // digits; a number that is too large is no line
+		at, msg = &ast.Location{File: m[2], Row: line, Col: 1}, m[1]+m[4]
+	}
+	for _, r := range wasmRefusals {
+		if strings.Contains(msg, r.words) {
+			advice = r.advice
+		}
+	}
+	ps.add(at, advice, "%s", msg)
+}
 
 // CheckParity refuses what the engines would decide differently: lists in the
 // order of a set or an object, indexes of data.config of the wrong type,
@@ -38,6 +85,7 @@ func (ps *problems) checkNumbers(p *Policy) {
 			}
 			return false
 		})
+		walkCalls(p.modules[name], func(terms []*ast.Term) { ps.checkToNumber(terms) })
 	}
 	value, err := ast.ValueFromReader(strings.NewReader(string(p.source.raw)))
 	if err != nil {
@@ -53,6 +101,32 @@ func (ps *problems) checkNumbers(p *Policy) {
 }
 
 const numberAdvice = "write an integer of 64 bits, or a decimal of at most 15 characters, without exponent and without a fraction of zeros; write others as strings"
+
+// checkToNumber checks the number in a text of the policy. Those in claims are
+// seen when the policy runs: the reference engine decides over them.
+func (ps *problems) checkToNumber(terms []*ast.Term) {
+	if strings.TrimPrefix(terms[0].Value.String(), guardPrefix) != "to_number" || len(terms) < 2 {
+		return
+	}
+	if text, ok := terms[1].Value.(ast.String); ok && exactNumber(string(text)) != nil {
+		ps.add(terms[1].Location, numberAdvice, "to_number(%.60q) is not the same to both engines", string(text))
+	}
+}
+
+// walkCalls calls f for the operator and the arguments of every call of a module.
+func walkCalls(m *ast.Module, f func(terms []*ast.Term)) {
+	ast.NewGenericVisitor(func(x any) bool {
+		switch x := x.(type) {
+		case *ast.Expr:
+			if terms, ok := x.Terms.([]*ast.Term); ok {
+				f(terms)
+			}
+		case ast.Call:
+			f(x)
+		}
+		return false
+	}).Walk(m)
+}
 
 // definition is a term that a local variable is equal to, or the result of a
 // function that it holds.
@@ -77,7 +151,7 @@ var orderFree = []string{"count", "max", "min", "sort", "sum"}
 
 // findOrdered finds the comprehensions that are arguments of such a function.
 func (c *parityCheck) findOrdered(m *ast.Module) {
-	note := func(terms []*ast.Term) {
+	walkCalls(m, func(terms []*ast.Term) {
 		if !slices.Contains(orderFree, terms[0].Value.String()) {
 			return
 		}
@@ -86,18 +160,7 @@ func (c *parityCheck) findOrdered(m *ast.Module) {
 				c.ordered[place(t)] = true
 			}
 		}
-	}
-	ast.NewGenericVisitor(func(x any) bool {
-		switch x := x.(type) {
-		case *ast.Expr:
-			if terms, ok := x.Terms.([]*ast.Term); ok {
-				note(terms)
-			}
-		case ast.Call:
-			note(x)
-		}
-		return false
-	}).Walk(m)
+	})
 }
 
 func place(t *ast.Term) string {

@@ -151,13 +151,28 @@ func (c *parityCheck) configRef(r ast.Ref, bound ast.VarSet) {
 	}
 	values := []any{c.policy.source.config}
 	for _, t := range r[2:] {
-		if !free(t, bound) && !c.sameIndex(t, values) {
+		if free(t, bound) {
+			values = membersOf(values, t)
+			continue
+		}
+		if len(values) == 0 && !c.isText(t) {
+			c.add(r[0].Location, "give the config a name first, as in `settings := data.config`, and index that",
+				"%v indexes data.config where this config holds nothing: in an object the interpreter would take the number for a name", t)
+			return
+		}
+		if !c.sameIndex(t, values) {
 			c.add(r[0].Location, "give the config a name first, as in `settings := data.config`, and index that",
 				"%v indexes data.config, and may be a number in an object or a string in a list: the interpreter takes one for the other", t)
 			return
 		}
 		values = membersOf(values, t)
 	}
+}
+
+// isText reports whether an index is always a string.
+func (c *parityCheck) isText(index *ast.Term) bool {
+	kind := c.typeOf(index, 0)
+	return kind != nil && types.Compare(kind, types.S) == 0
 }
 
 var configPrefix = ast.MustParseRef("data.config")
@@ -170,7 +185,7 @@ func (c *parityCheck) sameIndex(index *ast.Term, values []any) bool {
 	for _, v := range values {
 		switch v.(type) {
 		case map[string]any:
-			if kind == nil || types.Compare(kind, types.S) != 0 {
+			if !c.isText(index) {
 				return false
 			}
 		case []any:

@@ -48,10 +48,8 @@ func TestDecisionsAreTheLibrarys(t *testing.T) {
 		ref, config := "builtin:codelab", ""
 		if n := len(c.Spec.Policies); n > 0 {
 			p := c.Spec.Policies[i%n]
-			ref = refOf(c, p.Policy)
-			if file, ok := p.Config.(string); ok {
-				config = filepath.Join(c.Dir, file)
-			}
+			ref = c.PolicyRef(p.Policy)
+			config = configFile(t, c, p.Config)
 		}
 		want := libraryDecision(t, c, ref, config)
 		asked := append(evidenceArgs(c), "--policy", ref)
@@ -85,6 +83,26 @@ func TestDecisionsAreTheLibrarys(t *testing.T) {
 	if allowed < 5 || denied < 5 || refused < 20 {
 		t.Errorf("%d allowed, %d denied, %d refused", allowed, denied, refused)
 	}
+}
+
+// configFile returns the file of a config, which a case may also write out.
+func configFile(t *testing.T, c fixture.Case, config any) string {
+	t.Helper()
+	switch config := config.(type) {
+	case nil:
+		return ""
+	case string:
+		return filepath.Join(c.Dir, config)
+	}
+	text, err := json.Marshal(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "config.json")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 // printed runs a command and decodes the JSON it prints.

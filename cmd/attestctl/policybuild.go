@@ -59,7 +59,7 @@ func (b *policyBuild) run(args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := p.CheckParity(); err != nil {
+	if err := p.CheckEngines(); err != nil {
 		return fmt.Errorf("policy %s: %w", report.Quote(b.policy.ref), err)
 	}
 	var data []byte

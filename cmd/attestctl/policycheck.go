@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -29,23 +30,32 @@ func newPolicyCheck(sys *system) *cobra.Command {
 		Long: `Check compiles policies strictly and lists every problem with its place and a way
 round: syntax, functions that a policy may not call, claims that no evidence can
 have, a decision that is not one, and what the two engines would decide
-differently. Warnings name what compiles and is most likely not meant.
+differently. It starts both engines: what either would refuse to load is a
+problem. Warnings name what compiles and is most likely not meant.
 
 POLICY is a folder, a bundle file or builtin:NAME; without one it is the current
 folder. Exit codes: 0 no problem, 5 a policy that nobody should rely on; with
 --strict warnings count too.
 
+In a workflow, -o github annotates the lines of a pull request and -o sarif is
+for code scanning: problems are errors there, warnings warnings.
+
 Warnings:
-` + lintList(),
+` + lintList() + `
+
+Functions that a policy may call, operators by their names:
+  ` + wrap(strings.Join(functions(), " "), 80, "  "),
 		Example: `  attestctl policy check rego/
   attestctl policy check --strict
-  attestctl policy check policy.tar.gz -o json`,
+  attestctl policy check policy.tar.gz -o json
+  attestctl policy check rego/ --strict -o github`,
 		Args: arguments(0, -1, "POLICY"),
 	}, k.run)
 	c.ValidArgsFunction = completeBuiltins
 	c.Flags().StringVar(&k.config, "config", "", "JSON or YAML `FILE` that the policies see as data.config, instead of their own")
 	c.Flags().BoolVar(&k.strict, "strict", false, "let warnings fail the check")
-	outputFlag(c, &k.output)
+	k.output = report.PolicyCheckFormats()[0]
+	choice(c, &k.output, "output", "o", "output format: "+strings.Join(report.PolicyCheckFormats(), ", "), report.PolicyCheckFormats())
 	return c
 }
 
@@ -56,6 +66,11 @@ func lintList() string {
 		lines = append(lines, fmt.Sprintf("  %-20s%s", l.ID, wrap(l.Hint, 80, strings.Repeat(" ", 22))))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// functions lists the functions of Rego that a policy may call.
+func functions() []string {
+	return slices.DeleteFunc(policy.AllowedBuiltins(), func(name string) bool { return strings.HasPrefix(name, "internal.") })
 }
 
 // wrap breaks a text between words into lines of at most width characters; the
@@ -92,7 +107,7 @@ func (k *policyCheck) run(args []string) error {
 		list = append(list, one)
 	}
 	doc := report.NewPolicyCheck(list)
-	if err := report.Write(k.sys.stdout, k.output, doc, k.sys.style()); err != nil {
+	if err := report.WritePolicyCheck(k.sys.stdout, k.output, doc, k.sys.style()); err != nil {
 		return err
 	}
 	switch {
@@ -106,7 +121,7 @@ func (k *policyCheck) run(args []string) error {
 
 // check checks one policy. The error is for what is no policy's fault.
 func (k *policyCheck) check(ref string) (report.CheckedPolicy, error) {
-	out := report.CheckedPolicy{Policy: ref}
+	out := report.CheckedPolicy{Policy: ref, Locate: func(file string) string { return policyFile(ref, file) }}
 	s, err := policy.Open(ref)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return out, err
@@ -126,7 +141,7 @@ func (k *policyCheck) check(ref string) (report.CheckedPolicy, error) {
 		out.Problems = problemsOf(err)
 		return out, nil
 	}
-	if err := p.CheckParity(); err != nil {
+	if err := p.CheckEngines(); err != nil {
 		out.Problems = problemsOf(err)
 	}
 	out.Warnings = p.Lint()

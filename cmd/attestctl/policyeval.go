@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -32,7 +31,8 @@ of verify, and what is not accepted never reaches the policy (exit 3).
 
 With --claims it decides over a claims document instead: JSON of the published
 schema, such as the claims of verify -o json. Nobody verified those, and the
-output says so. Exit codes: 0 allowed, 4 denied.`,
+output says so. If the document has a request, that is what the policy sees as
+input.request, and --request is refused. Exit codes: 0 allowed, 4 denied.`,
 		Example: `  attestctl policy eval --claims claims.json --policy builtin:gce-cvm --config config.json
   attestctl policy eval quote.dat --nonce 30c1f2... --policy rego/ --engine both
   attestctl policy eval --claims claims.json --policy rego/ --request '{"secret": "db"}' -o json`,
@@ -106,17 +106,9 @@ func parseRequest(text string) (map[string]any, error) {
 
 // evalClaims decides over a claims document.
 func (e *policyEval) evalClaims(request map[string]any) error {
-	raw, err := e.readClaims()
+	in, err := e.claimsInput(request)
 	if err != nil {
 		return err
-	}
-	in, err := policy.ParseInput(raw)
-	if err == nil && request != nil {
-		in, err = in.WithRequest(request)
-	}
-	if err != nil {
-		err = fmt.Errorf("%s: %w", report.Quote(e.claims), err)
-		return hint.New(err, "claims are the object below \"claims\" of attestctl verify -o json; see docs/claims.schema.json")
 	}
 	engine, closeEngine, err := e.policy.open(e.sys)
 	if err != nil {
@@ -128,6 +120,20 @@ func (e *policyEval) evalClaims(request map[string]any) error {
 		return err
 	}
 	return e.write(e.claims, *d, false, err)
+}
+
+// claimsInput reads the claims and adds what --request asks for, if it is given.
+func (e *policyEval) claimsInput(request map[string]any) (policy.Input, error) {
+	in, err := e.sys.claimsInput(e.claims)
+	if err != nil || request == nil {
+		return in, err
+	}
+	in, err = in.WithRequest(request)
+	if errors.Is(err, policy.ErrRequestTwice) {
+		return in, hint.New(usagef("%s and --request contradict each other: %v", report.Quote(e.claims), err),
+			"leave --request away to decide over the request in the file, or take it out of the file")
+	}
+	return in, err
 }
 
 func (e *policyEval) readClaims() ([]byte, error) {

@@ -37,7 +37,8 @@ That set comes from what the policy compares with. With --fixtures it comes from
 the case that differs least, among those that the same policy allows. Either way
 the policy itself was asked whether it suffices and whether all of it is needed.
 
-Evidence is verified first, as verify does. Exit codes: 0 allowed, 4 denied.`,
+Evidence is verified first, as verify does. A claims document may have a request
+of its own; --request is then refused. Exit codes: 0 allowed, 4 denied.`,
 		Example: `  attestctl policy explain quote.dat --nonce 30c1f2... --policy rego/
   attestctl policy explain --claims claims.json --policy builtin:gce-cvm --config config.json
   attestctl policy explain --claims claims.json --policy rego/ --fixtures fixtures -o json`,
@@ -96,10 +97,7 @@ func (x *policyExplain) run(args []string) error {
 // first, and the name of the file.
 func (x *policyExplain) input(args []string, request map[string]any) (policy.Input, string, error) {
 	if x.claims != "" {
-		in, err := x.sys.claimsInput(x.claims)
-		if err == nil && request != nil {
-			in, err = in.WithRequest(request)
-		}
+		in, err := x.claimsInput(request)
 		return in, x.claims, err
 	}
 	if x.expect.Now.IsZero() {

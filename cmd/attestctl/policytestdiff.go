@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/attestctl/attestctl/internal/fixture"
 	"github.com/attestctl/attestctl/internal/report"
 	"github.com/attestctl/attestctl/policy"
 )
@@ -19,6 +21,24 @@ func diffFindings(diff string) []report.Finding {
 		list = append(list, report.Finding{Rule: diffRule(line), Message: line})
 	}
 	return list
+}
+
+// placeFindings gives each finding the line of want.json that it is about, and
+// the test that of the first. A file that cannot be read leaves them where they
+// are.
+func placeFindings(t *report.Test, c fixture.Case) {
+	raw, err := os.ReadFile(filepath.Join(c.Dir, "want.json"))
+	if err != nil {
+		return
+	}
+	line := fixture.Lines(raw)
+	for i := range t.Findings {
+		f := &t.Findings[i]
+		f.File, f.Line = t.File, line(f.Message)
+		if i == 0 {
+			t.Line = f.Line
+		}
+	}
 }
 
 func diffRule(line string) string {

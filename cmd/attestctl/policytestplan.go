@@ -108,20 +108,12 @@ func policiesOf(suites []caseSuite) []string {
 	for _, s := range suites {
 		for _, c := range s.cases {
 			for _, p := range c.Spec.Policies {
-				refs = append(refs, refOf(c, p.Policy))
+				refs = append(refs, c.PolicyRef(p.Policy))
 			}
 		}
 	}
 	slices.Sort(refs)
 	return unique(refs)
-}
-
-// refOf makes a policy's path from a case one from here.
-func refOf(c fixture.Case, name string) string {
-	if strings.HasPrefix(name, "builtin:") {
-		return name
-	}
-	return filepath.Join(c.Dir, filepath.FromSlash(name))
 }
 
 // snapshot sums up the files of the folders, so that a change shows.

@@ -31,7 +31,8 @@ type testRun struct {
 
 	plan   testPlan
 	set    *policySet
-	tested map[string]bool // identities of the policies that compile
+	tested map[string]bool  // identities of the policies that compile
+	broken map[string]error // of policies that are not tested, by identity
 	out    *report.PolicyTest
 }
 
@@ -54,6 +55,7 @@ func (t *policyTest) test(ctx context.Context, args []string) (*report.PolicyTes
 			return nil, err
 		}
 	}
+	r.openNamed()
 	if err := r.testCases(ctx); err != nil {
 		return nil, err
 	}
@@ -208,7 +210,11 @@ func (r *testRun) testCase(ctx context.Context, suite string, c fixture.Case) (t
 		}
 		t.Seconds = r.sys.now().Sub(start).Seconds()
 	}()
-	got, err := r.outcome(ctx, c)
+	if t.Findings = r.unopened(c); len(t.Findings) > 0 {
+		return t
+	}
+	got, decisions, err := r.outcome(ctx, c)
+	t.Decisions = decisions
 	if err != nil {
 		t.Findings = []report.Finding{caseError(err)}
 		return t
@@ -217,15 +223,43 @@ func (r *testRun) testCase(ctx context.Context, suite string, c fixture.Case) (t
 	return t
 }
 
-// outcome runs a case. Decisions of policies that are not tested, or that do
-// not compile, are those that were recorded.
-func (r *testRun) outcome(ctx context.Context, c fixture.Case) (fixture.Outcome, error) {
+// openNamed opens the policies that cases name and that are not tested.
+func (r *testRun) openNamed() {
+	r.broken = map[string]error{}
+	for _, ref := range policiesOf(r.plan.suites) {
+		if id := identity(ref); !r.tested[id] {
+			_, r.broken[id] = policy.Open(ref)
+		}
+	}
+}
+
+// unopened finds the policies of a case that are no policies. They fail the case
+// also where they are not tested: nobody has ever decided what it records.
+func (r *testRun) unopened(c fixture.Case) []report.Finding {
+	var list []report.Finding
+	for _, p := range c.Spec.Policies {
+		err := r.broken[identity(c.PolicyRef(p.Policy))]
+		if err == nil {
+			continue
+		}
+		list = append(list, report.Finding{
+			Rule: "policy.load", Message: fmt.Sprintf("case.yaml names the policy %s: %v", report.Quote(p.Policy), err), Hint: hint.Of(err),
+			File: filepath.ToSlash(filepath.Join(c.Dir, "case.yaml")), Line: 1,
+		})
+	}
+	return list
+}
+
+// outcome runs a case and counts the policies that decided. Decisions of those
+// that are not tested, or that do not compile, are those that were recorded.
+func (r *testRun) outcome(ctx context.Context, c fixture.Case) (fixture.Outcome, int, error) {
 	all := c.Spec.Policies
-	isTested := func(p fixture.Policy) bool { return r.tested[identity(refOf(c, p.Policy))] }
+	isTested := func(p fixture.Policy) bool { return r.tested[identity(c.PolicyRef(p.Policy))] }
 	c.Spec.Policies = slices.DeleteFunc(slices.Clone(all), func(p fixture.Policy) bool { return !isTested(p) })
 	got, err := c.Run(ctx, r.set.decide)
+	decisions := len(got.Decisions)
 	if err != nil || got.Claims == nil || c.Want == nil {
-		return got, err
+		return got, decisions, err
 	}
 	for _, p := range all {
 		if d, recorded := c.Want.Decisions[p.Policy]; recorded && !isTested(p) {
@@ -235,7 +269,7 @@ func (r *testRun) outcome(ctx context.Context, c fixture.Case) (fixture.Outcome,
 			got.Decisions[p.Policy] = d
 		}
 	}
-	return got, nil
+	return got, decisions, nil
 }
 
 func caseError(err error) report.Finding {
@@ -255,6 +289,7 @@ func (r *testRun) compare(t *report.Test, c fixture.Case, got fixture.Outcome) {
 	} else if diff := fixture.Diff(*c.Want, got); diff != "" {
 		t.Status = report.TestFailed
 		t.Findings = diffFindings(diff)
+		placeFindings(t, c)
 	}
 	if t.Status == report.TestPassed || !r.update {
 		return

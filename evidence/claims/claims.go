@@ -35,6 +35,9 @@ type Claims struct {
 	// that is trusted for the attestation keys of Compute Engine: Google's own,
 	// unless the operator named others. tpm.ak.certificate.root_sha256 says which.
 	OEMID *int64 `json:"oemid,omitempty"`
+	// AttesterTCB names those whose firmware the hardware report vouches for, as
+	// Google's tokens do: AMD and GOOGLE for SEV-SNP, INTEL for TDX.
+	AttesterTCB []string `json:"attester_tcb,omitempty"`
 	// Sub is the URL of the Compute Engine instance named in the AK certificate.
 	Sub string `json:"sub,omitempty"`
 	// EATNonce holds the nonces the evidence was made for; for a TPM quote its
@@ -47,6 +50,11 @@ type Claims struct {
 	TPM *TPM `json:"tpm,omitempty"`
 	// Boot holds what the replayed event log says.
 	Boot *Boot `json:"boot,omitempty"`
+	// TEE holds what the signed report of the hardware says.
+	TEE *TEE `json:"tee,omitempty"`
+	// ValidUntil is when the first certificate, revocation list or collateral
+	// that the verification rests on ends.
+	ValidUntil int64 `json:"valid_until,omitempty"`
 
 	// Checks gives the status of every check by its ID.
 	Checks map[string]string `json:"checks"`

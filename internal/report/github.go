@@ -38,16 +38,26 @@ func githubError(t *Test) string {
 	if len(message) == 0 {
 		message = []string{t.Status}
 	}
-	var properties []string
 	first := Finding{}
 	if len(t.Findings) > 0 {
 		first = t.Findings[0]
 	}
-	if file, line := t.where(first); file != "" && isPath(file) {
+	file, line := t.where(first)
+	return githubCommand("error", file, line, 0, t.Suite+": "+t.Name, message)
+}
+
+// githubCommand is one annotation; level is error or warning, and a column of 0
+// is unknown.
+func githubCommand(level, file string, line, column int, title string, message []string) string {
+	var properties []string
+	if file != "" && isPath(file) {
 		properties = append(properties, "file="+githubProperty(file), fmt.Sprintf("line=%d", line))
+		if column > 0 {
+			properties = append(properties, fmt.Sprintf("col=%d", column))
+		}
 	}
-	properties = append(properties, "title="+githubProperty(t.Suite+": "+t.Name))
-	return fmt.Sprintf("::error %s::%s\n", strings.Join(properties, ","), githubData(strings.Join(message, "\n")))
+	properties = append(properties, "title="+githubProperty(title))
+	return fmt.Sprintf("::%s %s::%s\n", level, strings.Join(properties, ","), githubData(strings.Join(message, "\n")))
 }
 
 // isPath reports whether a file is one of the repository's: policies that ship

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/attestctl/attestctl/policy"
@@ -18,6 +19,7 @@ type Mutation struct {
 	Policy    string
 	Documents []string // the fixtures or the file
 	Threshold int      // percent
+	Verbose   bool     // text lists every survivor
 }
 
 // MarshalJSON gives the document of schema attestctl.mutation/v1.
@@ -40,12 +42,10 @@ func (m *Mutation) text(p *page) {
 			continue
 		}
 		p.line(span{Quote(c.Claim), bold}, span{fmt.Sprintf("  %d of %d denied", c.Killed, c.Mutants), dim})
-		for _, s := range c.Survivors {
-			to := ""
-			if len(s.To) > 0 {
-				to = " → " + seen(s.To)
-			}
-			p.line(span{"  still allowed  ", red}, plain(s.Mutation+to), span{"  in " + fewNames(s.Documents), dim})
+		if m.Verbose {
+			textSurvivors(p, c.Survivors)
+		} else {
+			textSurvivorCounts(p, c.Survivors)
 		}
 	}
 	if m.Killed < m.Mutants {
@@ -55,7 +55,63 @@ func (m *Mutation) text(p *page) {
 		p.wrapped(strings.Join(folded(m.NotRead), " "), span{"not read  ", yellow})
 		p.blank()
 	}
-	p.line(m.word(), plain(fmt.Sprintf("  %d of %s denied, %s", m.Killed, count(m.Mutants, "mutant"), count(m.Mutants-m.Killed, "survivor"))))
+	p.line(m.word(), plain(fmt.Sprintf("  %d of %s denied, %s%s", m.Killed, count(m.Mutants, "mutant"), count(m.Mutants-m.Killed, "survivor"), m.accepted())))
+}
+
+func (m *Mutation) accepted() string {
+	if m.Accepted == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d of them accepted", m.Accepted)
+}
+
+func textSurvivors(p *page, list []policy.Survivor) {
+	for _, s := range list {
+		to, word, why := "", span{"  still allowed  ", red}, ""
+		if len(s.To) > 0 {
+			to = " → " + seen(s.To)
+		}
+		if s.Accepted != "" {
+			word, why = span{"  accepted       ", dim}, ": "+s.Accepted
+		}
+		p.line(word, plain(s.Mutation+to), span{"  in " + fewNames(s.Documents) + why, dim})
+	}
+}
+
+// textSurvivorCounts counts the survivors of one claim by the kind of change,
+// and those that were accepted by their reason.
+func textSurvivorCounts(p *page, list []policy.Survivor) {
+	var reasons []string
+	for _, s := range list {
+		if !slices.Contains(reasons, s.Accepted) {
+			reasons = append(reasons, s.Accepted)
+		}
+	}
+	slices.Sort(reasons) // what is not accepted comes first
+	for _, reason := range reasons {
+		var kinds []string
+		counts, documents := map[string]int{}, map[string]bool{}
+		for _, s := range list {
+			if s.Accepted != reason {
+				continue
+			}
+			if counts[s.Mutation] == 0 {
+				kinds = append(kinds, s.Mutation)
+			}
+			counts[s.Mutation] += len(s.Documents)
+			for _, d := range s.Documents {
+				documents[d] = true
+			}
+		}
+		for i, k := range kinds {
+			kinds[i] = fmt.Sprintf("%s %d", k, counts[k])
+		}
+		word, why := span{"  still allowed  ", red}, ""
+		if reason != "" {
+			word, why = span{"  accepted       ", dim}, ": "+reason
+		}
+		p.line(word, plain(strings.Join(kinds, ", ")), span{"  in " + count(len(documents), "document") + why, dim})
+	}
 }
 
 func (m *Mutation) word() span {
@@ -63,7 +119,7 @@ func (m *Mutation) word() span {
 	switch {
 	case m.Score() < m.Threshold:
 		s.color = red
-	case m.Killed < m.Mutants:
+	case m.Killed+m.Accepted < m.Mutants:
 		s.color = yellow
 	}
 	return s

@@ -24,6 +24,10 @@ type CheckedPolicy struct {
 	Digest   string           `json:"digest,omitempty"`
 	Problems []policy.Problem `json:"problems"`
 	Warnings []policy.Lint    `json:"warnings"`
+
+	// Locate makes a file of the policy one from here, for formats that annotate
+	// files; nil leaves it as it is.
+	Locate func(file string) string `json:"-"`
 }
 
 // NewPolicyCheck counts.

@@ -33,6 +33,9 @@ const (
 	TestUpdated = "updated"
 )
 
+// kindFixture is the kind of the cases.
+const kindFixture = "fixture"
+
 // Test is a test of a policy, a case of the fixtures, or a policy itself.
 type Test struct {
 	Suite    string    `json:"suite"` // the policy, or the folder of the cases
@@ -42,8 +45,11 @@ type Test struct {
 	File     string    `json:"file,omitempty"`
 	Line     int       `json:"line,omitempty"`
 	Findings []Finding `json:"findings,omitempty"`
-	Output   string    `json:"output,omitempty"`
-	Seconds  float64   `json:"seconds"`
+	// Decisions is how many policies decided over a case in this run. Those that
+	// were only recorded do not count.
+	Decisions int     `json:"decisions,omitempty"`
+	Output    string  `json:"output,omitempty"`
+	Seconds   float64 `json:"seconds"`
 }
 
 // Finding is one thing that is wrong with a test.
@@ -65,6 +71,9 @@ type TestSummary struct {
 	Errors  int `json:"errors"`
 	Skipped int `json:"skipped"`
 	Updated int `json:"updated"`
+
+	Cases     int `json:"cases"`
+	Decisions int `json:"decisions"`
 }
 
 // PolicyCoverage is the coverage of one policy.
@@ -92,6 +101,10 @@ func (r *PolicyTest) Finish() {
 	r.Schema = SchemaPolicyTest
 	r.Summary = TestSummary{Tests: len(r.Tests)}
 	for i := range r.Tests {
+		if r.Tests[i].Kind == kindFixture {
+			r.Summary.Cases++
+			r.Summary.Decisions += r.Tests[i].Decisions
+		}
 		switch r.Tests[i].Status {
 		case TestPassed:
 			r.Summary.Passed++

@@ -24,7 +24,8 @@ func (r *PolicyTest) text(p *page) {
 }
 
 func (r *PolicyTest) how() string {
-	return fmt.Sprintf("engines %s; %.1f s", strings.Join(r.Engines, ", "), r.Seconds)
+	cases := fmt.Sprintf("%s, %s", count(r.Summary.Cases, "case"), count(r.Summary.Decisions, "decision"))
+	return fmt.Sprintf("%s; engines %s; %.1f s", cases, strings.Join(r.Engines, ", "), r.Seconds)
 }
 
 func (r *PolicyTest) word() span {
@@ -42,7 +43,7 @@ func (r *PolicyTest) textSuite(p *page, name string, tests []*Test) {
 		}
 	}
 	var counts []string
-	for _, k := range []struct{ kind, thing string }{{"rego", "test"}, {"fixture", "case"}} {
+	for _, k := range []struct{ kind, thing string }{{"rego", "test"}, {kindFixture, "case"}} {
 		if kinds[k.kind] > 0 {
 			counts = append(counts, count(kinds[k.kind], k.thing)+" passed")
 		}
@@ -60,7 +61,7 @@ func (t *Test) text(p *page) {
 	if t.Failed() {
 		color = red
 	}
-	p.line(span{"  " + pad(strings.ToUpper(t.Status), 8), color}, plain(Escape(t.Name)), span{t.place(), dim})
+	p.line(span{"  " + pad(strings.ToUpper(t.Status), 8), color}, plain(Escape(t.Name)), span{t.place() + t.undecided(), dim})
 	for _, f := range t.Findings {
 		t.textFinding(p, f)
 	}
@@ -80,6 +81,14 @@ func (t *Test) place() string {
 		return "  " + Quote(t.File)
 	}
 	return "  " + Quote(t.File) + ":" + strconv.Itoa(t.Line)
+}
+
+// undecided says that no policy was asked about a case that passed.
+func (t *Test) undecided() string {
+	if t.Kind == kindFixture && t.Status == TestPassed && t.Decisions == 0 {
+		return "  no policy decided"
+	}
+	return ""
 }
 
 func (t *Test) textFinding(p *page, f Finding) {

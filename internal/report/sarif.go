@@ -76,7 +76,8 @@ type sarifArtifact struct {
 }
 
 type sarifRegion struct {
-	StartLine int `json:"startLine"`
+	StartLine   int `json:"startLine"`
+	StartColumn int `json:"startColumn,omitempty"`
 }
 
 type sarifLogical struct {
@@ -88,7 +89,7 @@ type sarifLogical struct {
 // is the check or the policy's code, and its fingerprint stays the same while
 // only values change.
 func encodeSARIF(r *PolicyTest, _ Style) ([]byte, error) {
-	results, ids := []sarifResult{}, []string{}
+	results := []sarifResult{}
 	for i := range r.Tests {
 		t := &r.Tests[i]
 		if !t.Failed() {
@@ -96,14 +97,22 @@ func encodeSARIF(r *PolicyTest, _ Style) ([]byte, error) {
 		}
 		for _, f := range findings(t) {
 			results = append(results, sarifResultOf(t, f))
-			ids = append(ids, sarifRuleID(f))
 		}
+	}
+	return sarifOf(results, func(id string) string { return "attestctl policy test: " + id })
+}
+
+// sarifOf makes the log of one run; describe says what a rule is.
+func sarifOf(results []sarifResult, describe func(id string) string) ([]byte, error) {
+	ids := make([]string, 0, len(results))
+	for _, r := range results {
+		ids = append(ids, r.RuleID)
 	}
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
 	rules := make([]sarifRule, 0, len(ids))
 	for _, id := range ids {
-		rules = append(rules, sarifRule{id, sarifText{"attestctl policy test: " + id}})
+		rules = append(rules, sarifRule{id, sarifText{describe(id)}})
 	}
 	for i := range results {
 		results[i].RuleIndex = slices.Index(ids, results[i].RuleID)
@@ -128,17 +137,28 @@ func sarifRuleID(f Finding) string { return cmp.Or(Escape(f.Rule), "unknown") }
 func sarifResultOf(t *Test, f Finding) sarifResult {
 	message := strings.Join(escapedLines(f.sentence()), "\n")
 	name := Escape(t.Suite + ": " + t.Name)
-	at := sarifLocation{Logical: []sarifLogical{{name, "member"}}}
 	file, line := t.where(f)
-	if file != "" && isPath(file) {
-		at.Physical = &sarifPhysical{sarifArtifact{fileURI(file)}, sarifRegion{line}}
-	}
 	subject, _, _ := strings.Cut(f.Message, ": ") // the claim or check, without its values
-	sum := sha256.Sum256([]byte(strings.Join([]string{t.Suite, t.Kind, t.Name, f.Rule, subject}, "\x00")))
 	return sarifResult{
-		RuleID: sarifRuleID(f), Level: "error", Message: sarifText{name + ": " + message}, Locations: []sarifLocation{at},
-		Fingerprints: map[string]string{"attestctl/v1": hex.EncodeToString(sum[:])},
+		RuleID: sarifRuleID(f), Level: "error", Message: sarifText{name + ": " + message},
+		Locations:    []sarifLocation{sarifAt(name, file, line, 0)},
+		Fingerprints: fingerprint(t.Suite, t.Kind, t.Name, f.Rule, subject),
 	}
+}
+
+// sarifAt is a place by name, and in a file if that is one of the repository's.
+func sarifAt(name, file string, line, column int) sarifLocation {
+	at := sarifLocation{Logical: []sarifLogical{{name, "member"}}}
+	if file != "" && isPath(file) {
+		at.Physical = &sarifPhysical{sarifArtifact{fileURI(file)}, sarifRegion{line, column}}
+	}
+	return at
+}
+
+// fingerprint tells a result from others, in this run and in later ones.
+func fingerprint(parts ...string) map[string]string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return map[string]string{"attestctl/v1": hex.EncodeToString(sum[:])}
 }
 
 // fileURI makes a relative path a URI reference: the first part must not look
