@@ -32,6 +32,9 @@ func evidenceArgs(c fixture.Case) []string {
 	for _, name := range c.Spec.Insecure {
 		args = append(args, "--"+name)
 	}
+	if len(c.Spec.RequirePCRs) > 0 {
+		args = append(args, "--require-pcrs", strings.Trim(strings.ReplaceAll(fmt.Sprint(c.Spec.RequirePCRs), " ", ","), "[]"))
+	}
 	return args
 }
 
