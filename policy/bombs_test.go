@@ -62,6 +62,11 @@ var bombs = map[string]string{
 	"every position":         doublingFrom(`"aaaaaaaa"`, `concat("", [%s, %s]); count(indexof_n(%s, "a")) > 0`),
 	"rules that share":       `data.chain.a.r33 == data.chain.b.r33`,
 	"members that share":     `p := data.members.big; q := data.members.big; count([1 | some x in p; some y in q; x == y]) > 4000000`,
+	"packages as arguments":  `data.functions.same(data.levels.a24) == data.functions.same(data.levels.b24)`,
+	"numbers of one hash":    `x := json.unmarshal(concat("", ["[", concat(",", [sprintf("0.%d", [n]) | some n in numbers.range(10000, 19999)]), "]"])); count(object.remove({"q": 1}, x)) > 0`,
+	"a long expression":      `p := concat("", ["a" | some _ in numbers.range(1, 3000)]); not regex.match(sprintf("(%s){1000}", [p]), "b")`,
+	"searching":              `x := concat("", ["é" | some _ in numbers.range(1, 40000)]); indexof(x, concat("", [x, "a"])) == -1`,
+	"equal over and over":    `x := {sprintf("%d", [n]): n | some n in numbers.range(1, 6000)}; y := object.union(x, {}); ` + strings.Repeat(`x == y; `, 400) + `count([1 | some a in x; some b in x; a + b == 20000]) > 0`,
 	"product":                `product([n | some n in numbers.range(1, 40000)]) > 0`,
 }
 
@@ -86,8 +91,21 @@ func bombModules() []string {
 		"lib/a.rego", chain("chain.a", "r%d := array.concat([r%[2]d], [r%[2]d])"),
 		"lib/b.rego", chain("chain.b", "r%d := array.concat([r%[2]d], [r%[2]d])"),
 		"lib/m.rego", "package members\n\nbig contains [n, r] if {\n\tr := numbers.range(1, 20000)\n\tsome n in r\n}\n",
-		"lib/f.rego", "package functions\n\ntwice(x) := [x, x]\n",
+		"lib/f.rego", "package functions\n\ntwice(x) := [x, x]\n\nsame(x) := x\n",
+		"lib/l.rego", levels(),
 	}
+}
+
+// levels are packages of which each has the one below as two of its values.
+func levels() string {
+	b := strings.Builder{}
+	b.WriteString("package levels\n\na0.r := input.request\n\nb0.r := input.request\n\n")
+	for i := range 24 {
+		for _, x := range []string{"a", "b"} {
+			fmt.Fprintf(&b, "%s%d.r0 := data.functions.same(data.levels.%[1]s%[3]d)\n\n%[1]s%[2]d.r1 := data.functions.same(data.levels.%[1]s%[3]d)\n\n", x, i+1, i)
+		}
+	}
+	return b.String()
 }
 
 func doubling(call string) string { return doublingFrom(`"aaaaaaaaaaaaaaaa"`, call) }

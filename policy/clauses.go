@@ -111,7 +111,7 @@ func (a *asker) solve(ctx context.Context, exprs []*ast.Expr, yield func(topdown
 	for i, e := range exprs {
 		body[i] = e.Copy()
 	}
-	body = holder{a.policy.measured.RuleTree}.body(body, varSet{})
+	body = (&holder{tree: a.policy.measured.RuleTree, members: 2}).body(body, varSet{})
 	found := false
 	q := topdown.NewQuery(body).WithCompiler(a.policy.measured).WithStore(a.store).WithTransaction(a.txn).
 		WithInput(a.input).WithBuiltins(a.builtins).WithCancel(a.cancel).WithTime(time.Unix(0, 0).UTC()).WithSeed(zeros{})

@@ -44,7 +44,7 @@ func Compile(s *Source) (*Policy, error) {
 	if s == nil || len(s.modules) == 0 {
 		return nil, errNoModules
 	}
-	modules, err := parse(s)
+	modules, err := within(maxCompile, func() (map[string]*ast.Module, error) { return parse(s) })
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func compileInTime(modules map[string]*ast.Module, stage ast.CompilerStage) (*as
 	c, err := within(maxCompile, func() (*ast.Compiler, error) { return compile(modules, stage) })
 	if errors.Is(err, errTooSlow) {
 		return nil, hint.New(fmt.Errorf("compiling the policy: %w", err),
-			"arrays and objects that hold each other several times over have types without end: build them from claims")
+			"split long rules and large values: OPA's compiler takes time that grows with the square of them")
 	}
 	return c, err
 }

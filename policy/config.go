@@ -70,9 +70,18 @@ func strictYAML(name, text string) (any, error) {
 		}
 	}
 	// The parser has texts on which it never ends.
-	file, err := within(maxParse, func() (*ast.File, error) { return parser.ParseBytes([]byte(text), 0) })
+	if len(text) > maxYAML {
+		return nil, hint.New(fmt.Errorf("%s: YAML of more than %d KiB", name, maxYAML>>10), "write config.json: it may be larger")
+	}
+	file, err := within(maxParse, func() (*ast.File, error) {
+		file, err := parser.ParseBytes([]byte(text), 0)
+		if err != nil {
+			err = plainYAMLError(err) // which takes its time too
+		}
+		return file, err
+	})
 	if err != nil {
-		return nil, fmt.Errorf("not YAML: %w", plainYAMLError(err))
+		return nil, fmt.Errorf("not YAML: %w", err)
 	}
 	if len(file.Docs) == 0 || len(file.Docs) == 1 && file.Docs[0].Body == nil {
 		return map[string]any{}, nil
@@ -145,6 +154,9 @@ func yamlNumber(n ast.Node) (any, error) {
 	}
 	return v, nil
 }
+
+// maxYAML bounds a config in YAML, whose parser is slow with large ones.
+const maxYAML = 256 << 10
 
 // maxParse is how long a config may take to parse.
 const maxParse = time.Second

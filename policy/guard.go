@@ -26,6 +26,7 @@ const (
 	maxDigits   = 1024    // digits of a number
 	maxExponent = 1000
 	maxRegex    = 1 << 25 // steps of a regular expression's automaton
+	maxPattern  = 1 << 13 // its size, repetitions written out
 	maxPairs    = 1 << 22 // comparisons
 )
 
@@ -34,7 +35,7 @@ var errTooLarge = errors.New("the result is larger than a policy may make")
 
 // guards lists the guarded functions with what is checked of their arguments.
 var guards = map[string]func(args []*ast.Term) error{
-	"and":                              guardNothing,
+	"and":                              guardCollisions,
 	"array.concat":                     guardConcatArrays,
 	"array.flatten":                    guardWeight,
 	"array.reverse":                    guardNothing,
@@ -48,8 +49,9 @@ var guards = map[string]func(args []*ast.Term) error{
 	"glob.match":                       guardGlob,
 	"glob.quote_meta":                  guardWeight,
 	"hex.encode":                       guardWeight,
-	"indexof_n":                        guardSplit,
-	"intersection":                     guardNothing,
+	"indexof":                          guardSearch,
+	"indexof_n":                        guardPositions,
+	"intersection":                     guardCollisions,
 	"json.filter":                      guardPairs,
 	"json.marshal":                     guardWeight,
 	"json.remove":                      guardPairs,
@@ -57,12 +59,12 @@ var guards = map[string]func(args []*ast.Term) error{
 	"mul":                              guardNothing,
 	"numbers.range":                    guardRange,
 	"numbers.range_step":               guardRange,
-	"object.filter":                    guardNothing,
-	"object.keys":                      guardNothing,
-	"object.remove":                    guardNothing,
+	"object.filter":                    guardCollisions,
+	"object.keys":                      guardCollisions,
+	"object.remove":                    guardCollisions,
 	"object.subset":                    guardPairs,
-	"object.union":                     guardNothing,
-	"or":                               guardNothing,
+	"object.union":                     guardCollisions,
+	"or":                               guardCollisions,
 	"product":                          guardProduct,
 	"regex.find_all_string_submatch_n": guardRegexList,
 	"regex.find_n":                     guardRegexList,
@@ -75,7 +77,10 @@ var guards = map[string]func(args []*ast.Term) error{
 	"strings.any_prefix_match":         guardPairs,
 	"strings.any_suffix_match":         guardPairs,
 	"to_number":                        guardWeight,
-	"union":                            guardNothing,
+	"trim":                             guardSearch,
+	"trim_left":                        guardSearch,
+	"trim_right":                       guardSearch,
+	"union":                            guardCollisions,
 }
 
 // function is one that the interpreter calls for a policy: a guarded one, or hold.

@@ -65,6 +65,48 @@ func guardPairs(args []*ast.Term) error {
 	return nil
 }
 
+// guardCollisions bounds the members that a function puts into a set or object
+// with the same hash: OPA hashes numbers by their integer part, and arrays by the
+// sum of their members.
+func guardCollisions(args []*ast.Term) error {
+	for _, a := range args {
+		n := 0
+		count := func(t *ast.Term) {
+			if _, text := t.Value.(ast.String); !text {
+				n++
+			}
+		}
+		switch v := a.Value.(type) {
+		case *ast.Array:
+			v.Foreach(count)
+		case ast.Set:
+			v.Foreach(count)
+		case ast.Object:
+			v.Foreach(func(key, _ *ast.Term) { count(key) })
+		}
+		if n*n > maxPairs {
+			return errTooLarge
+		}
+	}
+	return nil
+}
+
+// guardSearch bounds the work of functions that compare each place of one text
+// with all of the other.
+func guardSearch(args []*ast.Term) error {
+	if len(textOf(args[0]))*len(textOf(args[1])) > maxRegex {
+		return errTooLarge
+	}
+	return nil
+}
+
+func guardPositions(args []*ast.Term) error {
+	if err := guardSplit(args); err != nil {
+		return err
+	}
+	return guardSearch(args)
+}
+
 func guardProduct(args []*ast.Term) error {
 	if weigh(args[0].Value, 16*maxDigits) < 0 {
 		return errTooLarge
@@ -162,7 +204,7 @@ func guardRegex(args []*ast.Term) error {
 			repeat, number = min(maxExponent, repeat*max(1, number)), 0
 		}
 	}
-	if len(pattern) > maxText>>8 || len(text) > maxText || len(pattern)*repeat > maxRegex/(len(text)+1) {
+	if len(text) > maxText || len(pattern)*repeat > min(maxPattern, maxRegex/(len(text)+1)) {
 		return errTooLarge
 	}
 	return nil

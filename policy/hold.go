@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -56,12 +57,23 @@ var errHold = errors.New("internal error: a value was measured wrongly")
 const weightCost = 4
 
 // holder puts calls of hold into compiled rules.
-type holder struct{ tree *ast.TreeNode }
+type holder struct {
+	tree *ast.TreeNode
+	// members is how many variables a member of a comprehension must hold to be
+	// charged. The interpreter charges each step; where it does not, 1.
+	members int
+	fresh   int // variables made so far
+}
 
 // addHolds is a stage of the compiler: after it, every value that a rule makes
 // is measured before anything looks at it.
-func addHolds(c *ast.Compiler) *ast.Error {
-	h := holder{c.RuleTree}
+func addHolds(c *ast.Compiler) *ast.Error { return addHoldsFrom(c, 2) }
+
+// addTestHolds is addHolds for OPA's test runner, which charges no steps.
+func addTestHolds(c *ast.Compiler) *ast.Error { return addHoldsFrom(c, 1) }
+
+func addHoldsFrom(c *ast.Compiler, members int) *ast.Error {
+	h := &holder{tree: c.RuleTree, members: members}
 	for _, path := range sortedKeys(c.Modules) {
 		for _, r := range c.Modules[path].Rules {
 			for ; r != nil; r = r.Else {
@@ -86,7 +98,7 @@ func (s varSet) add(x any) {
 	}
 }
 
-func (h holder) rule(r *ast.Rule) {
+func (h *holder) rule(r *ast.Rule) {
 	bound := varSet{}
 	for _, arg := range r.Head.Args {
 		bound.add(arg)
@@ -123,7 +135,7 @@ func partial(r *ast.Rule) bool {
 
 // body returns a body with its holds; the variables in bound have values when it
 // begins, and those it gives values to are added.
-func (h holder) body(b ast.Body, bound varSet) ast.Body {
+func (h *holder) body(b ast.Body, bound varSet) ast.Body {
 	out := make(ast.Body, 0, len(b))
 	add := func(e *ast.Expr) {
 		if e != nil {
@@ -135,6 +147,10 @@ func (h holder) body(b ast.Body, bound varSet) ast.Body {
 		before, after := occurrences{}, occurrences{}
 		h.survey(e, bound, before, after)
 		add(before.hold(1+boolInt(!hasWith(e)), e.Location))
+		for _, bind := range h.compare(e, bound) {
+			add(bind)
+			bound.add(bind)
+		}
 		out.Append(e)
 		if !e.Negated {
 			add(after.hold(1, e.Location))
@@ -142,6 +158,55 @@ func (h holder) body(b ast.Body, bound varSet) ast.Body {
 		}
 	}
 	return out
+}
+
+// compare turns a unification of values that both exist into a comparison, and
+// returns what gives the references in it a variable first. Unifying arrays and
+// objects takes stack for each member, which OPA gives back only when the whole
+// body has been evaluated.
+func (h *holder) compare(e *ast.Expr, bound varSet) (bindings []*ast.Expr) {
+	terms, ok := e.Terms.([]*ast.Term)
+	if !ok || !e.IsEquality() || len(terms) != 3 || e.Negated || hasWith(e) {
+		return nil
+	}
+	for _, t := range terms[1:] {
+		if t.IsGround() && !isRef(t) || !bound.has(t) {
+			return nil
+		}
+	}
+	compared := []*ast.Term{ast.NewTerm(ast.Equal.Ref()), terms[1], terms[2]}
+	for i, t := range compared[1:] {
+		if !isRef(t) {
+			continue
+		}
+		v := ast.VarTerm(fmt.Sprintf("%sheld%d__", ast.LocalVarPrefix, h.fresh)).SetLocation(t.Location)
+		h.fresh++
+		bind := ast.Equality.Expr(v, t)
+		bind.Location, bind.Generated = e.Location, true
+		bindings = append(bindings, bind)
+		compared[i+1] = v
+	}
+	e.Terms = compared
+	return bindings
+}
+
+func isRef(t *ast.Term) bool {
+	_, ok := t.Value.(ast.Ref)
+	return ok
+}
+
+// has reports whether every variable of a term has a value. A comprehension has
+// none before it was evaluated.
+func (s varSet) has(t *ast.Term) bool {
+	if ast.IsComprehension(t.Value) {
+		return false
+	}
+	for v := range varsOf(t) {
+		if !s[v] {
+			return false
+		}
+	}
+	return true
 }
 
 func hasWith(e *ast.Expr) bool { return len(e.With) > 0 }
@@ -155,14 +220,14 @@ func boolInt(b bool) int {
 
 // closures puts the holds into the bodies that an expression holds: those of
 // comprehensions, of every and of not.
-func (h holder) closures(e *ast.Expr, bound varSet) {
+func (h *holder) closures(e *ast.Expr, bound varSet) {
 	inner := func(b ast.Body, made ...*ast.Term) ast.Body {
 		b = h.body(b, maps.Clone(bound))
 		member := occurrences{}
 		for _, t := range made {
 			member.count(t, nil)
 		}
-		if e := member.hold(2, e.Location); e != nil {
+		if e := member.hold(max(1, h.members), e.Location); e != nil {
 			b.Append(e)
 		}
 		return b
@@ -191,7 +256,7 @@ func (h holder) closures(e *ast.Expr, bound varSet) {
 
 // survey finds what an expression makes: of values that are there before it, and
 // of those that it gives values to.
-func (h holder) survey(e *ast.Expr, bound varSet, before, after occurrences) {
+func (h *holder) survey(e *ast.Expr, bound varSet, before, after occurrences) {
 	for _, w := range e.With {
 		before.count(w.Value, bound)
 	}
@@ -229,7 +294,7 @@ func composite(t *ast.Term) bool {
 
 // makes reports whether evaluating a term makes a value: a comprehension does,
 // and a reference to a package, whose value has all its rules as members.
-func (h holder) makes(t *ast.Term) bool {
+func (h *holder) makes(t *ast.Term) bool {
 	switch v := t.Value.(type) {
 	case *ast.ArrayComprehension, *ast.SetComprehension, *ast.ObjectComprehension:
 		return true
@@ -238,7 +303,7 @@ func (h holder) makes(t *ast.Term) bool {
 			return false
 		}
 		node := h.tree
-		for _, part := range v.GroundPrefix()[1:] {
+		for _, part := range v.GroundPrefix() {
 			if node = node.Child(part.Value); node == nil {
 				return false
 			}

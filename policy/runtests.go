@@ -140,7 +140,7 @@ func (p *Policy) runModules(ctx context.Context, modules map[string]*ast.Module,
 			WithEnablePrintStatements(true).
 			WithDefaultRegoVersion(ast.RegoV1).
 			WithStageAfterID(ast.StageRewriteDynamicTerms, stageOf(checkSizes)).
-			WithStageAfterID(ast.StageRewriteDynamicTerms, stageOf(addHolds))).
+			WithStageAfterID(ast.StageRewriteDynamicTerms, stageOf(addTestHolds))).
 		SetModules(modules).
 		SetStore(store).
 		SetTimeout(cmp.Or(o.Timeout, defaultTestTimeout)).

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/tester"
@@ -43,12 +44,16 @@ func tablesOf(modules map[string]*ast.Module) map[ruleLine]bool {
 // trace holds every step.
 const maxTraced = 20
 
+// maxTracedTime is how long a rule may have taken for that: a trace keeps every
+// step.
+const maxTracedTime = 250 * time.Millisecond
+
 // traceFailures runs the tests that failed once more, with a trace.
 func (p *Policy) traceFailures(ctx context.Context, modules map[string]*ast.Module, o TestOptions, found []*tester.Result) error {
 	failed := map[ruleLine]*tester.Result{}
 	var names []string
 	for _, r := range found {
-		if r.Fail && r.Error == nil && len(failed) < maxTraced {
+		if r.Fail && r.Error == nil && len(failed) < maxTraced && r.Duration < maxTracedTime {
 			failed[ruleAt(r)] = r
 			names = append(names, regexp.QuoteMeta(numbered.ReplaceAllString(r.Package+"."+r.Name, "")))
 		}

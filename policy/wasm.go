@@ -92,8 +92,14 @@ func (w *WASM) load(ctx context.Context, module []byte, pages uint32) error {
 	if err := instantiateHost(ctx, w.runtime); err != nil {
 		return err
 	}
-	var err error
-	if w.env, err = w.runtime.CompileModule(ctx, envModule(hostModule, minPages, pages)); err != nil {
+	least, err := memoryPages(module)
+	if err != nil {
+		return err
+	}
+	if least > pages {
+		return fmt.Errorf("%w: the policy alone takes %d KiB", errTooLarge, least*(pageSize>>10))
+	}
+	if w.env, err = w.runtime.CompileModule(ctx, envModule(hostModule, max(minPages, least), pages)); err != nil {
 		return err
 	}
 	if w.module, err = w.runtime.CompileModule(ctx, module); err != nil {
@@ -144,6 +150,8 @@ func (w *WASM) Decide(ctx context.Context, in Input) (Decision, error) {
 	w.pool <- i
 	var failed *trap
 	switch {
+	case err == nil && ctx.Err() != nil: // a function of the host took too long
+		return deny(w.policy.digest, CodeTimeout, ""), nil
 	case err == nil:
 		return read(w.policy.digest, value), nil
 	case errors.As(err, &failed) && failed.code == askReference:

@@ -137,7 +137,9 @@ func interruptible(module []byte) ([]byte, error) {
 		r := wasmReader{rest: s.body}
 		switch s.id {
 		case sectionImport:
-			abort, err = findAbort(&r)
+			var found imported
+			found, err = readImports(&r)
+			abort = found.abort
 		case sectionGlobal: // before the exports and the code; OPA's modules import none
 			counter = r.leb()
 			list[i].body = append(append(leb(counter+1), r.rest...), 0x7f, 1, 0x41, 0, opEnd) // a variable i32 = 0
@@ -160,31 +162,57 @@ func interruptible(module []byte) ([]byte, error) {
 	return writeSections(list), nil
 }
 
-// findAbort returns the index of the imported function opa_abort.
-func findAbort(r *wasmReader) (uint64, error) {
-	index := uint64(0)
+// imported is what a module asks of its host.
+type imported struct {
+	abort uint64 // the index of the function opa_abort
+	pages uint64 // the least memory, in pages
+}
+
+func readImports(r *wasmReader) (imported, error) {
+	var found imported
+	index, aborts := uint64(0), false
 	for range r.leb() {
 		r.bytes()
 		name := string(r.bytes())
-		switch kind := r.byte(); {
-		case kind == 0 && name == "opa_abort":
-			return index, nil
-		case kind == 0:
-			r.leb()
-			index++
-		case kind == 2: // a memory: whether it has a maximum, the minimum, the maximum
-			if r.leb()&1 == 1 {
-				r.leb()
+		switch kind := r.byte(); kind {
+		case 0:
+			if name == "opa_abort" {
+				found.abort, aborts = index, true
 			}
 			r.leb()
+			index++
+		case 2: // a memory: whether it has a maximum, the minimum, the maximum
+			bounded := r.leb()&1 == 1
+			found.pages = r.leb()
+			if bounded {
+				r.leb()
+			}
 		default:
-			return 0, fmt.Errorf("an import of kind %d", kind)
+			return found, fmt.Errorf("an import of kind %d", kind)
 		}
 		if r.bad {
 			break
 		}
 	}
-	return 0, errors.New("it imports no opa_abort")
+	if r.bad || !aborts {
+		return found, errors.New("it imports no opa_abort")
+	}
+	return found, nil
+}
+
+// memoryPages returns the least memory that a module runs in.
+func memoryPages(module []byte) (uint32, error) {
+	list, err := readSections(module)
+	if err != nil {
+		return 0, err
+	}
+	for _, s := range list {
+		if s.id == sectionImport {
+			found, err := readImports(&wasmReader{rest: s.body})
+			return uint32(min(found.pages, 1<<16)), err
+		}
+	}
+	return 0, errWASM
 }
 
 // tickAddress is no text that a module aborts with: nothing is laid out there.
