@@ -103,8 +103,9 @@ func (s *verification) checkAKChain() error {
 		}
 		carried = append(carried, cert)
 	}
-	var err error
-	ak.root, err = s.trust.chain(ak.cert, carried, s.want.Now)
+	root, until, err := s.trust.chain(ak.cert, carried, s.want.Now)
+	ak.root = root
+	s.rests(until)
 	return err
 }
 

@@ -24,15 +24,16 @@ var (
 )
 
 // chain verifies that cert chains at the time now to a trusted root, through
-// trusted intermediates and those that the evidence carries, and returns the
-// root. Extended key usages are the business of checkProfile.
-func (t *Trust) chain(cert *x509.Certificate, carried []*x509.Certificate, now time.Time) (*x509.Certificate, error) {
+// trusted intermediates and those that the evidence carries. It returns the root
+// of the chain that lasts longest, and when its first certificate ends. Extended
+// key usages are the business of checkProfile.
+func (t *Trust) chain(cert *x509.Certificate, carried []*x509.Certificate, now time.Time) (root *x509.Certificate, until time.Time, err error) {
 	if t.akRoots == nil {
-		return nil, errors.New("no root is trusted")
+		return nil, until, errors.New("no root is trusted")
 	}
 	leaf, err := acceptSAN(cert)
 	if err != nil {
-		return nil, err
+		return nil, until, err
 	}
 	pool := t.akIntermediates
 	if len(carried) > 0 {
@@ -48,9 +49,25 @@ func (t *Trust) chain(cert *x509.Certificate, carried []*x509.Certificate, now t
 		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})
 	if err != nil {
-		return nil, explainChain(err, cert, now)
+		return nil, until, explainChain(err, cert, now)
 	}
-	return chains[0][len(chains[0])-1], nil
+	for _, c := range chains {
+		if end := earliestEnd(c); end.After(until) {
+			root, until = c[len(c)-1], end
+		}
+	}
+	return root, until, nil
+}
+
+// earliestEnd returns when the first certificate of a chain ends.
+func earliestEnd(chain []*x509.Certificate) time.Time {
+	end := chain[0].NotAfter
+	for _, c := range chain {
+		if c.NotAfter.Before(end) {
+			end = c.NotAfter
+		}
+	}
+	return end
 }
 
 // acceptSAN returns cert with a critical subjectAltName taken off the list of

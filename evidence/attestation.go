@@ -60,12 +60,12 @@ func (a *Attestation) parts() *vtpmEvidence {
 		eventLog:      a.msg.GetEventLog(),
 		cel:           a.msg.GetCanonicalEventLog(),
 	}
-	switch a.msg.GetTeeAttestation().(type) {
-	case *attest.Attestation_SevSnpAttestation:
-		v.tee = teeSNP
-	case *attest.Attestation_TdxAttestation:
-		v.tee = teeTDX
+	hw, err := hardwareOf(a.msg)
+	if err != nil {
+		v.malformed = fmt.Errorf("tee_attestation: %w", err)
+		return v
 	}
+	v.hw = hw
 	if b := a.msg.GetAkPub(); len(b) != 0 {
 		public, err := tpm.ParsePublic(b)
 		if err != nil {

@@ -119,10 +119,12 @@ func (s *verification) identityClaims(c *claims.Claims) {
 }
 
 // nothingLaunched reports whether the launcher of Confidential Space cannot have
-// run: it would have extended PCR 13. On TDX it extends RTMR 3 instead, which is
-// not verified.
+// run: it would have extended PCR 13 or, on TDX, RTMR 3.
 func (s *verification) nothingLaunched() bool {
-	if s.boot.boot == nil || s.boot.boot.Technology == "INTEL_TDX" {
+	if s.boot.boot == nil {
+		return false
+	}
+	if s.measuredTDX() && (s.found.tdx == nil || s.hw.tdx.quote.RTMR[rtmr3] != [48]byte{}) {
 		return false
 	}
 	for _, b := range s.banks() {

@@ -30,7 +30,10 @@ func TestCorpusThroughLoad(t *testing.T) {
 			}
 			loaded[b.Format()]++
 			want := evidence.Expect{Now: at, InsecureShortNonce: true}
-			if strings.HasPrefix(e.ID, "b-layr-") || strings.HasPrefix(e.ID, "b-gtt-") {
+			switch {
+			case strings.HasPrefix(e.ID, "b-layr-"):
+				want = layrExpect(t, e)
+			case strings.HasPrefix(e.ID, "b-gtt-"):
 				want.Nonce = mustHex(t, strings.Trim(e.Nonce, "(empty)"))
 			}
 			res, err := b.Verify(embeddedTrust(t), want)

@@ -69,7 +69,9 @@ func TestAgreesWithGoTPMTools(t *testing.T) {
 }
 
 // refusedOnPurpose lists what go-tpm-tools accepts and attestctl does not.
-var refusedOnPurpose = map[string]string{}
+var refusedOnPurpose = map[string]string{
+	"log/ubuntu-2404-amd-sevsnp.bin": "the firmware measured SEV-SNP, and the evidence has no report of it",
+}
 
 func realSubjects(t *testing.T) []subject {
 	t.Helper()
@@ -92,8 +94,8 @@ func forgedSubjects(t *testing.T) []subject {
 	machines := map[string]forge.Machine{
 		"forge/none":        {},
 		"forge/sev":         {Technology: forge.AMDSEV},
-		"forge/snp":         {Technology: forge.AMDSEVSNP, AK: forge.P256},
-		"forge/tdx":         {Technology: forge.IntelTDX, AK: forge.P256},
+		"forge/snp":         {Technology: forge.AMDSEVSNP, AK: forge.P256, Hardware: &forge.Hardware{}},
+		"forge/tdx":         {Technology: forge.IntelTDX, AK: forge.P256, Hardware: &forge.Hardware{}},
 		"forge/sb-off":      {Technology: forge.AMDSEV, AK: forge.P256, Boot: forge.Boot{SecureBoot: forge.SecureBootOff}},
 		"forge/sb-absent":   {Technology: forge.AMDSEV, AK: forge.P256, Boot: forge.Boot{SecureBoot: forge.SecureBootAbsent}},
 		"forge/kernel-stub": {Technology: forge.AMDSEV, AK: forge.P256, Boot: forge.Boot{Loader: forge.KernelStub}},

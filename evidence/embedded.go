@@ -4,33 +4,42 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"strings"
 	"sync"
 )
 
-// The certificates below anchors/ are byte-for-byte copies of those that
-// google/go-tpm-tools v0.4.10 carries under server/ca-certs. anchors/README.md
-// gives the SHA-256 of each; a test compares them with the module.
+// The certificates below anchors/ are copies of those that the modules of
+// embeddedOrigins carry. anchors/README.md gives the SHA-256 of each; a test
+// compares them with the modules, and verifies what AMD's keys sign.
 //
-//go:embed anchors/ak
+//go:embed anchors/ak anchors/amd anchors/intel
 var anchorFiles embed.FS
 
-const embeddedOrigin = "google/go-tpm-tools v0.4.10, server/ca-certs"
+// embeddedOrigins says for each top folder where its files come from.
+var embeddedOrigins = map[string]string{
+	"ak":    "google/go-tpm-tools v0.4.10, server/ca-certs",
+	"amd":   "google/go-sev-guest v0.15.0, verify/trust",
+	"intel": "google/go-tdx-guest v0.3.2-0.20250814004405-ffb0869e6f4d, verify/trusted_root.pem",
+}
 
 var embedded = sync.OnceValues(func() (*Trust, error) {
 	sub, err := fs.Sub(anchorFiles, "anchors")
 	if err != nil {
 		return nil, fmt.Errorf("embedded trust anchors: %w", err)
 	}
-	t, err := LoadTrust(sub)
+	t, err := loadTrust(sub)
 	if err != nil {
 		return nil, fmt.Errorf("embedded trust anchors: %w", err)
 	}
 	for i := range t.anchors {
-		t.anchors[i].Origin = embeddedOrigin
+		top, _, _ := strings.Cut(t.anchors[i].Path, "/")
+		t.anchors[i].Origin = embeddedOrigins[top]
 	}
 	return t, nil
 })
 
 // EmbeddedTrust returns the trust anchors that attestctl ships: the roots and
-// intermediates of Google's attestation and endorsement key hierarchies.
+// intermediates of Google's attestation and endorsement key hierarchies, AMD's
+// keys for Milan, Genoa and Turin, and the Intel SGX Root CA. They are read when
+// they are first asked for.
 func EmbeddedTrust() (*Trust, error) { return embedded() }

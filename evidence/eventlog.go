@@ -24,7 +24,7 @@ func fitsEventLog(b []byte) bool {
 		return false
 	}
 	pcr, size := binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[header-4:])
-	return pcr <= tpm.MaxPCR && int64(size) <= int64(len(b)-header) && b[7]&0x7f == 0
+	return !fitsSNP(b) && pcr <= tpm.MaxPCR && int64(size) <= int64(len(b)-header) && b[7]&0x7f == 0
 }
 
 func decodeEventLog(b []byte) (Bundle, error) {

@@ -42,6 +42,34 @@ type Expect struct {
 	// explain. None means DefaultPCRs.
 	RequirePCRs []int
 
+	// TEENonce is a nonce of the hardware report's own, where the guest gave it
+	// another than the quotes; nil if it did not.
+	TEENonce []byte
+	// ReportData is all 64 bytes of report data that the hardware report must
+	// have; nil leaves it to the formulas.
+	ReportData []byte
+	// TEEExtra is what the workload bound into the report data besides nonce and
+	// key, for formulas that take it.
+	TEEExtra []byte
+	// Binding names the one formula that may bind the hardware report, one of
+	// Bindings; "" allows all of them.
+	Binding string
+	// VMPL is the privilege level that an SEV-SNP report must have been asked for
+	// at.
+	VMPL uint32
+	// MaxAge is how old revocation lists and collateral may be; 0 means as old as
+	// they themselves say.
+	MaxAge time.Duration
+	// MinEvaluationDataNumber is the lowest tcbEvaluationDataNumber that Intel's
+	// collateral may have.
+	MinEvaluationDataNumber uint32
+
+	// InsecureNoHardwareReport accepts evidence without the hardware report that
+	// the measured technology calls for: the claims then say nothing of it.
+	InsecureNoHardwareReport bool
+	// InsecureMigrationAgent accepts an SEV-SNP guest policy that allows a
+	// migration agent.
+	InsecureMigrationAgent bool
 	// InsecureShortNonce accepts a nonce of fewer than 16 bytes.
 	InsecureShortNonce bool
 	// InsecureNoEventLog accepts evidence without an event log: the claims
@@ -73,7 +101,9 @@ func (x Expect) insecure() []string {
 		name string
 	}{
 		{x.InsecureEvidenceAK, "insecure-evidence-ak"},
+		{x.InsecureMigrationAgent, "insecure-migration-agent"},
 		{x.InsecureNoEventLog, "insecure-no-event-log"},
+		{x.InsecureNoHardwareReport, "insecure-no-hardware-report"},
 		{x.InsecureNoNonce, "insecure-no-nonce"},
 		{x.InsecureShortNonce, "insecure-short-nonce"},
 	} {
@@ -121,6 +151,9 @@ type Result struct {
 	Checks []Check
 	// Claims is what was proven; nil unless every check passed.
 	Claims *claims.Claims
+	// ValidUntil is when the first certificate, revocation list or collateral
+	// that the verification rests on ends; zero if nothing of that kind does.
+	ValidUntil time.Time
 	// Insecure names the options that switched checks off.
 	Insecure []string
 	// UnknownFields counts fields of a binary message that this version of the

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-sev-guest/proto/sevsnp"
-	"github.com/google/go-tdx-guest/proto/tdx"
 	"github.com/google/go-tpm-tools/proto/attest"
 	"github.com/google/go-tpm/tpm2"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -170,40 +168,61 @@ func TestLaunchLog(t *testing.T) {
 	})}), "cel.replay")
 }
 
-// TestLaunchLogOfTDX: only where the firmware measured TDX may a launch log be
-// of RTMR 3, which no TPM quote covers.
+// TestLaunchLogOfTDX: a launch log of RTMR 3 counts where the TDX quote has that
+// register, and nowhere else.
 func TestLaunchLogOfTDX(t *testing.T) {
-	toRTMR := func(a *attest.Attestation) {
-		a.TeeAttestation = &attest.Attestation_TdxAttestation{TdxAttestation: &tdx.QuoteV4{}}
-		// the register of a record: type 1 (PCR), length 1, index 13
-		a.CanonicalEventLog = bytes.ReplaceAll(a.CanonicalEventLog, []byte{1, 0, 0, 0, 1, 13}, []byte{108, 0, 0, 0, 1, 4})
+	tdx := forge.Machine{Technology: forge.IntelTDX, Container: forge.DefaultContainer(), Hardware: &forge.Hardware{}}
+	res, err := verifyWith(t, forged(t, tdx), evidence.Expect{})
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, tc := range []struct {
-		technology forge.Technology
-		check      string
-	}{{forge.IntelTDX, ""}, {forge.AMDSEV, "cel.replay"}, {forge.NoTechnology, "cel.replay"}} {
-		e := forged(t, forge.Machine{Technology: tc.technology, Container: forge.DefaultContainer(), Edits: editMessage(toRTMR)})
-		if tc.check != "" {
-			refusedBy(t, e, tc.check)
-			continue
-		}
-		res, err := verifyWith(t, e, evidence.Expect{})
-		if err != nil || checkOf(t, res, "cel.replay").Status != evidence.Skip || res.Claims.Submods.Container != nil || res.Claims.SWName != "" {
-			t.Errorf("TDX: %v, want cel.replay skipped and no claim of a launch", err)
-		}
+	if c := checkOf(t, res, "cel.replay"); c.Status != evidence.Pass || !strings.HasPrefix(c.Detail, "RTMR 3") {
+		t.Errorf("cel.replay is %v %q, want it passed over RTMR 3", c.Status, c.Detail)
+	}
+	if res.Claims.SWName != "CONFIDENTIAL_SPACE" || !slices.Equal(res.Claims.TEE.TDX.RTMRReplayed, []int{3}) {
+		t.Errorf("swname %q, replayed %v", res.Claims.SWName, res.Claims.TEE.TDX.RTMRReplayed)
+	}
+	other := *forge.DefaultContainer()
+	other.ImageDigest = "sha256:" + strings.Repeat("0", 64)
+	swapped := tdx
+	swapped.Container = &other
+	log := forged(t, swapped).Attestation.CanonicalEventLog
+	edited := tdx
+	edited.Edits = editMessage(func(a *attest.Attestation) { a.CanonicalEventLog = log })
+	if _, err := verifyWith(t, forged(t, edited), evidence.Expect{}); err == nil || !strings.HasPrefix(err.Error(), "cel.replay") && !strings.HasPrefix(err.Error(), "tdx.rtmr") {
+		t.Errorf("another launch log: %v, want it refused by tdx.rtmr", err)
+	}
+	for _, technology := range []forge.Technology{forge.AMDSEV, forge.NoTechnology} {
+		refusedBy(t, forged(t, forge.Machine{Technology: technology, Container: forge.DefaultContainer(), Edits: editMessage(func(a *attest.Attestation) {
+			a.CanonicalEventLog = log
+		})}), "cel.replay")
+	}
+	stripped := tdx
+	stripped.Edits = editMessage(func(a *attest.Attestation) { a.CanonicalEventLog = nil })
+	res, err = verifyWith(t, forged(t, stripped), evidence.Expect{})
+	if err != nil || res.Claims.SWName != "" || res.Claims.TEE.TDX.RTMRReplayed != nil {
+		t.Errorf("launch log left out: %v, want no swname and nothing replayed", err)
 	}
 }
 
 // TestReportOfOtherTechnology puts a hardware report beside the log of another
-// technology.
+// technology, and takes one away.
 func TestReportOfOtherTechnology(t *testing.T) {
-	snp := editMessage(func(a *attest.Attestation) {
-		a.TeeAttestation = &attest.Attestation_SevSnpAttestation{SevSnpAttestation: &sevsnp.Attestation{}}
-	})
-	refusedBy(t, forged(t, forge.Machine{Technology: forge.IntelTDX, Edits: snp}), "tee.present")
-	refusedBy(t, forged(t, forge.Machine{Technology: forge.NoTechnology, Edits: snp}), "tee.present")
-	if _, err := verifyWith(t, forged(t, forge.Machine{Technology: forge.AMDSEVSNP, Edits: snp}), evidence.Expect{}); err != nil {
-		t.Errorf("a report of the measured technology: %v", err)
+	snp, tdx := &forge.Hardware{SNP: &forge.SNP{}}, &forge.Hardware{TDX: &forge.TDX{}}
+	refusedBy(t, forged(t, forge.Machine{Technology: forge.IntelTDX, Hardware: snp}), "tee.present")
+	refusedBy(t, forged(t, forge.Machine{Technology: forge.NoTechnology, Hardware: snp}), "tee.present")
+	refusedBy(t, forged(t, forge.Machine{Technology: forge.AMDSEVSNP, Hardware: tdx}), "tee.present")
+	refusedBy(t, forged(t, forge.Machine{Technology: forge.AMDSEVSNP}), "tee.present")
+	refusedBy(t, forged(t, forge.Machine{Technology: forge.IntelTDX}), "tee.present")
+	for technology, hwmodel := range map[forge.Technology]string{forge.AMDSEVSNP: "GCP_AMD_SEV_SNP", forge.IntelTDX: "GCP_INTEL_TDX"} {
+		res, err := verifyWith(t, forged(t, forge.Machine{Technology: technology, Hardware: &forge.Hardware{}}), evidence.Expect{})
+		if err != nil || res.Claims.HWModel != hwmodel || !slices.Equal(res.Claims.TEE.BoundTo, []string{"nonce", "ak"}) {
+			t.Errorf("a report of the measured technology: %v, %+v", err, res.Claims)
+		}
+		res, err = verifyWith(t, forged(t, forge.Machine{Technology: technology}), evidence.Expect{InsecureNoHardwareReport: true})
+		if err != nil || res.Claims.HWModel != "" || res.Claims.TEE != nil || !slices.Equal(res.Insecure, []string{"insecure-no-hardware-report"}) {
+			t.Errorf("without a report: %v, %+v, want no hwmodel", err, res.Claims)
+		}
 	}
 }
 

@@ -116,13 +116,7 @@ func (v *vtpmEvidence) fields() fields {
 	if len(v.cel) > 0 {
 		f.cel(v.cel)
 	}
-	switch v.tee {
-	case teeNone:
-	case teeSNP:
-		f.add("tee_attestation", "SEV-SNP report")
-	case teeTDX:
-		f.add("tee_attestation", "TDX quote")
-	}
+	f.hardware(&v.hw)
 	return f
 }
 

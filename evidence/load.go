@@ -79,6 +79,11 @@ var formats = []format{
 	{formatJSON, fitsJSON, decodeJSON},
 	{formatEventLog, fitsEventLog, decodeEventLog},
 	{formatTPM2Quote, fitsTPM2Quote, decodeTPM2QuoteAlone},
+	{formatSNP, fitsSNP, decodeSNPReport},
+	{formatSNPBinary, fitsSNPBinary, decodeSNPBinary},
+	{formatSNPText, fitsSNPText, decodeSNPText},
+	{formatSNPJSON, fitsSNPJSON, decodeSNPJSON},
+	{formatTDX, fitsTDX, decodeTDXQuote},
 }
 
 // Formats lists the names of the formats that Load can tell.

@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-tpm-tools/proto/attest"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
@@ -17,41 +18,56 @@ const (
 // fitsTextproto reports whether b is text that begins like a field.
 func fitsTextproto(b []byte) bool {
 	c := firstByte(b)
-	return (c == '#' || c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z') && isText(b)
+	return (c == '#' || c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z') && isText(b) && !fitsSNPText(b)
 }
 
-func fitsJSON(b []byte) bool { return firstByte(b) == '{' && isText(b) }
+func fitsJSON(b []byte) bool { return firstByte(b) == '{' && isText(b) && !fitsSNPJSON(b) }
 
-// decodeTextproto decodes the form that `gotpm attest --format textproto`
-// writes. Unknown fields and repeated singular fields are errors of the
-// library; map entries of equal keys, which it merges, show as braces that no
-// message answers to.
+// decodeTextproto decodes the form that `gotpm attest --format textproto` writes.
 func decodeTextproto(b []byte) (Bundle, error) {
-	braces, err := boundedBraces(b, true)
-	if err != nil {
-		return nil, err
-	}
 	msg := new(attest.Attestation)
-	if err := prototext.Unmarshal(b, msg); err != nil {
-		return nil, fmt.Errorf("textproto: %w", plainProto(err))
-	}
-	if n := countMessages(msg) - 1; n != braces {
-		return nil, fmt.Errorf("%w: %d braces decode to %d messages", errSecondReading, braces, n)
+	if err := unmarshalText(b, msg); err != nil {
+		return nil, err
 	}
 	return newAttestation(formatTextproto, msg, 0)
 }
 
-// decodeJSON decodes the protobuf JSON form. Unknown, repeated and equal names
-// and trailing bytes are errors of the library.
+// decodeJSON decodes the protobuf JSON form.
 func decodeJSON(b []byte) (Bundle, error) {
-	if _, err := boundedBraces(b, false); err != nil {
+	msg := new(attest.Attestation)
+	if err := unmarshalJSON(b, msg); err != nil {
 		return nil, err
 	}
-	msg := new(attest.Attestation)
-	if err := protojson.Unmarshal(b, msg); err != nil {
-		return nil, fmt.Errorf("protojson: %w", plainProto(err))
-	}
 	return newAttestation(formatJSON, msg, 0)
+}
+
+// unmarshalText decodes the text form of a message. Unknown fields and repeated
+// singular fields are errors of the library; map entries of equal keys, which it
+// merges, show as braces that no message answers to.
+func unmarshalText(b []byte, msg proto.Message) error {
+	braces, err := boundedBraces(b, true)
+	if err != nil {
+		return err
+	}
+	if err := prototext.Unmarshal(b, msg); err != nil {
+		return fmt.Errorf("textproto: %w", plainProto(err))
+	}
+	if n := countMessages(msg) - 1; n != braces {
+		return fmt.Errorf("%w: %d braces decode to %d messages", errSecondReading, braces, n)
+	}
+	return nil
+}
+
+// unmarshalJSON decodes the JSON form of a message. Unknown, repeated and equal
+// names and trailing bytes are errors of the library.
+func unmarshalJSON(b []byte, msg proto.Message) error {
+	if _, err := boundedBraces(b, false); err != nil {
+		return err
+	}
+	if err := protojson.Unmarshal(b, msg); err != nil {
+		return fmt.Errorf("protojson: %w", plainProto(err))
+	}
+	return nil
 }
 
 func boundedBraces(b []byte, comments bool) (int, error) {

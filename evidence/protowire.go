@@ -18,7 +18,7 @@ const formatBinary = "attestation-binarypb"
 func fitsBinary(b []byte) bool {
 	fields := (*attest.Attestation)(nil).ProtoReflect().Descriptor().Fields()
 	num, typ, n := protowire.ConsumeTag(b)
-	if n < 0 || typ != protowire.BytesType || fields.ByNumber(num) == nil {
+	if n < 0 || typ != protowire.BytesType || fields.ByNumber(num) == nil || fitsSNPBinary(b) {
 		return false
 	}
 	return !isText(b) || isFields(b)
@@ -36,23 +36,32 @@ func isFields(b []byte) bool {
 }
 
 // decodeBinary decodes an attest.Attestation in the protobuf wire format.
-// The wire format merges repeated singular fields and concatenated messages,
-// keeps the last of equal map keys and reads one number from many spellings. A
-// walk over the tags refuses all of that first, and bounds what the decoder will
-// allocate; that the message then has the size of the input says it once more.
 func decodeBinary(b []byte) (Bundle, error) {
-	w := wireWalk{left: maxWireFields}
-	if err := w.message(b, (*attest.Attestation)(nil).ProtoReflect().Descriptor(), 0); err != nil {
+	msg := new(attest.Attestation)
+	unknown, err := unmarshalBinary(b, msg)
+	if err != nil {
 		return nil, err
 	}
-	msg := new(attest.Attestation)
+	return newAttestation(formatBinary, msg, unknown)
+}
+
+// unmarshalBinary decodes a message and counts its unknown fields. The wire
+// format merges repeated singular fields and concatenated messages, keeps the
+// last of equal map keys and reads one number from many spellings. A walk over
+// the tags refuses all of that first, and bounds what the decoder will allocate;
+// that the message then has the size of the input says it once more.
+func unmarshalBinary(b []byte, msg proto.Message) (unknown int, err error) {
+	w := wireWalk{left: maxWireFields}
+	if err := w.message(b, msg.ProtoReflect().Descriptor(), 0); err != nil {
+		return 0, err
+	}
 	if err := proto.Unmarshal(b, msg); err != nil {
-		return nil, plainProto(err)
+		return 0, plainProto(err)
 	}
 	if size := proto.Size(msg); size != len(b) {
-		return nil, fmt.Errorf("%w: %d bytes decode to a message of %d", errSecondReading, len(b), size)
+		return 0, fmt.Errorf("%w: %d bytes decode to a message of %d", errSecondReading, len(b), size)
 	}
-	return newAttestation(formatBinary, msg, w.unknown)
+	return w.unknown, nil
 }
 
 // plainProto takes off what the protobuf library puts before its errors. It

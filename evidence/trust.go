@@ -1,184 +1,168 @@
 package evidence
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"path"
 	"slices"
 
+	"github.com/attestctl/attestctl/evidence/snp"
+	"github.com/attestctl/attestctl/evidence/tdx"
 	"github.com/attestctl/attestctl/internal/hint"
 )
 
 // Trust says whose signatures count. Its zero value trusts nothing. It does
 // not change while it is used and may be shared.
 //
-// A trust directory holds one certificate or key a file, in PEM or DER, and
-// the folder says what the file is trusted for:
+// A trust directory holds one certificate, key or list a file, in PEM or DER,
+// and the folder says what the file is for:
 //
 //	ak/roots          root certificates of the authorities that certify AKs
 //	ak/intermediates  certificates between those roots and the AK certificates
 //	ak/pins           attestation keys trusted by themselves
+//	amd/roots         AMD's ARK, ASK and ASVK certificates
+//	amd/keys          VCEK and VLEK certificates, for reports that come without
+//	amd/crls          revocation lists of the ARKs
+//	intel/roots       the Intel SGX Root CA
+//	intel/collateral  Intel's collateral, laid out as [tdx.LoadCollateral] says
+//
+// Roots and pins are trusted. All else helps to verify and is itself verified
+// with them.
 type Trust struct {
-	anchors         []Anchor
-	akRoots         *x509.CertPool
+	anchors         []TrustFile
+	helpers         []TrustFile    // what is not trusted itself
+	akRoots         *x509.CertPool // nil: no certificate of an AK is trusted
 	akIntermediates *x509.CertPool
 	akPins          []pin
+	amd             *snp.Roots // nil: no SEV-SNP report is trusted
+	amdKeys         []*snp.Certificate
+	amdCRLs         []*x509.RevocationList
+	intel           *tdx.Roots         // nil: no TDX quote is trusted
+	collateral      *tdx.CollateralSet // nil: there is none
 }
 
-// trustFolder is one row of the layout. Files for a new purpose get a new row.
-type trustFolder struct {
-	path string
-	add  func(*Trust, []byte) (Anchor, error)
-}
+var errNoAnchor = errors.New("it holds no anchor: neither a root nor a pinned key")
 
-var trustFolders = []trustFolder{
-	{"ak/roots", (*Trust).addAKRoot},
-	{"ak/intermediates", (*Trust).addAKIntermediate},
-	{"ak/pins", (*Trust).addAKPin},
-}
-
-const maxTrustFiles = 1024
-
-// LoadTrust reads a trust directory. A file or folder that the layout does not
-// know, anything but a regular file, and a directory without a single anchor
-// are errors: material that is passed over in silence is worse than none.
+// LoadTrust reads a trust directory. Errors are a file or folder that the
+// layout does not know, anything but a regular file, a file that is not what its
+// folder is for, an AMD key that its ARK did not sign, and a directory without a
+// root or pin: material that is passed over in silence is worse than none.
+// Whether the material is valid at some time is decided where it is used;
+// [CheckTrust] says it beforehand.
 func LoadTrust(dir fs.FS) (*Trust, error) {
-	t := newTrust()
-	err := fs.WalkDir(dir, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || name == "." {
-			return err
-		}
-		if len(t.anchors) >= maxTrustFiles {
-			return fmt.Errorf("more than %d files", maxTrustFiles)
-		}
-		if err := t.visit(dir, name, d); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		return nil
-	})
+	t, err := loadTrust(dir)
+	if err == nil && t.amd != nil {
+		err = t.amd.Check()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading trust directory: %w", err)
 	}
-	if len(t.anchors) == 0 {
-		return nil, hint.New(errors.New("reading trust directory: it holds no anchor"),
+	return t, nil
+}
+
+// loadTrust is LoadTrust without the signatures among AMD's keys.
+func loadTrust(dir fs.FS) (*Trust, error) {
+	t := newTrust()
+	if err := t.read(dir, "."); err != nil {
+		return nil, err
+	}
+	if t.akRoots == nil && len(t.akPins) == 0 && t.amd == nil && t.intel == nil {
+		return nil, hint.New(errNoAnchor,
 			"`attestctl trust export DIR` writes the embedded anchors in the layout that is read")
 	}
 	return t, nil
 }
 
-func newTrust() *Trust {
-	return &Trust{akRoots: x509.NewCertPool(), akIntermediates: x509.NewCertPool()}
+func newTrust() *Trust { return &Trust{akIntermediates: x509.NewCertPool()} }
+
+// clone returns a copy that can be added to. Appending to it leaves t alone.
+func (t *Trust) clone() *Trust {
+	if t == nil {
+		return newTrust()
+	}
+	c := *t
+	c.anchors, c.helpers = slices.Clip(t.anchors), slices.Clip(t.helpers)
+	c.akPins, c.amdKeys, c.amdCRLs = slices.Clip(t.akPins), slices.Clip(t.amdKeys), slices.Clip(t.amdCRLs)
+	return &c
 }
 
-func (t *Trust) visit(dir fs.FS, name string, d fs.DirEntry) error {
-	if d.IsDir() {
-		if !slices.ContainsFunc(trustFolders, func(f trustFolder) bool {
-			return f.path == name || path.Dir(f.path) == name
-		}) {
-			return hint.New(errors.New("folder is not part of the layout"), "the folders are ak/roots, ak/intermediates and ak/pins")
-		}
-		return nil
-	}
-	i := slices.IndexFunc(trustFolders, func(f trustFolder) bool { return f.path == path.Dir(name) })
-	switch {
-	case name == "README.md":
-		return nil
-	case i < 0:
-		return hint.New(errors.New("file lies outside of the layout"), "the folders are ak/roots, ak/intermediates and ak/pins")
-	case !d.Type().IsRegular():
-		return errors.New("not a regular file")
-	}
-	data, err := readCapped(dir, name)
-	if err != nil {
-		return err
-	}
-	a, err := trustFolders[i].add(t, data)
-	if err != nil {
-		return err
-	}
-	a.Path = name
-	t.anchors = append(t.anchors, a)
-	return nil
-}
-
-func readCapped(dir fs.FS, name string) ([]byte, error) {
-	f, err := dir.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() //nolint:errcheck // nothing was written
-	data, err := io.ReadAll(io.LimitReader(f, maxAnchorSize+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > maxAnchorSize {
-		return nil, fmt.Errorf("file is larger than %d KiB", maxAnchorSize>>10)
-	}
-	return data, nil
-}
-
-func (t *Trust) addAKRoot(b []byte) (Anchor, error) {
-	cert, err := parseCACertificate(b)
-	if err != nil {
-		return Anchor{}, err
-	}
-	t.akRoots.AddCert(cert)
-	return Anchor{DER: cert.Raw, Cert: cert}, nil
-}
-
-func (t *Trust) addAKIntermediate(b []byte) (Anchor, error) {
-	cert, err := parseCACertificate(b)
-	if err != nil {
-		return Anchor{}, err
-	}
-	t.akIntermediates.AddCert(cert)
-	return Anchor{DER: cert.Raw, Cert: cert}, nil
-}
-
-func (t *Trust) addAKPin(b []byte) (Anchor, error) {
-	p, err := parsePin(b)
-	if err != nil {
-		return Anchor{}, err
-	}
-	t.akPins = append(t.akPins, *p)
-	der, err := x509.MarshalPKIXPublicKey(p.key)
-	if err != nil {
-		return Anchor{}, err
-	}
-	return Anchor{DER: der}, nil
-}
-
-func parseCACertificate(b []byte) (*x509.Certificate, error) {
-	cert, err := parseCertificate(b)
-	if err != nil {
-		return nil, err
-	}
-	if !cert.BasicConstraintsValid || !cert.IsCA {
-		return nil, errors.New("not the certificate of a certification authority")
-	}
-	return cert, nil
-}
-
-// PinAK returns a Trust that trusts one attestation key by itself and nothing
-// else. The key is PEM or DER (SubjectPublicKeyInfo), or a TPM2B_PUBLIC or
-// TPMT_PUBLIC, the binary forms of tpm2-tools, which carry its attributes.
+// PinAK returns a Trust that trusts this attestation key and no other, and the
+// embedded roots for hardware reports. The key is PEM or DER
+// (SubjectPublicKeyInfo), or a TPM2B_PUBLIC or TPMT_PUBLIC, the binary forms of
+// tpm2-tools, which carry its attributes.
 func PinAK(key []byte) (*Trust, error) {
-	t := newTrust()
-	a, err := t.addAKPin(key)
+	t, err := EmbeddedTrust()
 	if err != nil {
+		return nil, err
+	}
+	return t.WithPinnedAK(key)
+}
+
+// WithPinnedAK returns a copy of t that trusts this attestation key, in the
+// forms that PinAK reads, in place of all AK roots, intermediates and pins. The
+// roots for hardware reports stay as they are.
+func (t *Trust) WithPinnedAK(key []byte) (*Trust, error) {
+	c := t.clone()
+	c.akRoots, c.akIntermediates, c.akPins = nil, x509.NewCertPool(), nil
+	c.anchors = slices.DeleteFunc(slices.Clone(c.anchors), func(f TrustFile) bool { return f.in("ak") })
+	if err := c.add("ak/pins/pinned", key); err != nil {
 		return nil, fmt.Errorf("reading the pinned key: %w", err)
 	}
-	a.Path = "ak/pins/pinned"
-	t.anchors = append(t.anchors, a)
-	return t, nil
+	return c, nil
 }
 
-// Anchors lists what the Trust rests on, ordered by path.
-func (t *Trust) Anchors() []Anchor { return slices.Clone(t.anchors) }
+// WithCRL returns a copy of t with one more revocation list of AMD's, in DER or
+// PEM. It counts if a trusted ARK signed it, which is checked where it is used.
+// Intel's lists are part of its collateral.
+func (t *Trust) WithCRL(data []byte) (*Trust, error) {
+	c := t.clone()
+	if err := c.add(given("amd/crls", data), data); err != nil {
+		return nil, fmt.Errorf("reading the revocation list: %w", err)
+	}
+	return c, nil
+}
+
+// WithKey returns a copy of t with one more certificate of a VCEK or VLEK, in
+// DER or PEM, for reports that come without one. It is not trusted: its chain is
+// verified like that of one in the evidence.
+func (t *Trust) WithKey(data []byte) (*Trust, error) {
+	c := t.clone()
+	if err := c.add(given("amd/keys", data), data); err != nil {
+		return nil, fmt.Errorf("reading the VCEK or VLEK certificate: %w", err)
+	}
+	return c, nil
+}
+
+// WithCollateral returns a copy of t with the collateral of a directory, laid
+// out as [tdx.LoadCollateral] says, instead of its own. A file that this layout
+// does not know, and a directory without any, are errors.
+func (t *Trust) WithCollateral(dir fs.FS) (*Trust, error) {
+	c := t.clone()
+	c.collateral = nil
+	c.helpers = slices.DeleteFunc(slices.Clone(c.helpers), func(f TrustFile) bool { return f.in(collateralFolder) })
+	if err := c.read(dir, collateralFolder); err != nil {
+		return nil, fmt.Errorf("reading collateral: %w", err)
+	}
+	if c.collateral == nil {
+		return nil, hint.New(errors.New("reading collateral: the directory holds none"), collateralHint)
+	}
+	return c, nil
+}
+
+// Anchors lists what the Trust rests on, and the AK intermediates, ordered by
+// path.
+func (t *Trust) Anchors() []TrustFile { return slices.Clone(t.anchors) }
+
+// Files lists all the Trust was made of, ordered by path: the anchors, and the
+// keys, lists and collateral that help to verify.
+func (t *Trust) Files() []TrustFile {
+	all := slices.Concat(t.anchors, t.helpers)
+	slices.SortFunc(all, func(a, b TrustFile) int { return cmp.Compare(a.Path, b.Path) })
+	return all
+}
 
 // pinned returns the pin of the key, or nil.
 func (t *Trust) pinned(key crypto.PublicKey) *pin {

@@ -17,31 +17,88 @@ import (
 	"github.com/attestctl/attestctl/internal/corpus"
 )
 
-// TestEmbeddedAnchors compares every embedded file with the module it was
-// copied from, and with the digest that anchors/README.md documents.
+// TestEmbeddedAnchors compares the embedded certificates with those of the
+// modules they were copied from, none missing and none beside them, and with the
+// digests that anchors/README.md documents.
 func TestEmbeddedAnchors(t *testing.T) {
 	readme, err := os.ReadFile(filepath.Join("anchors", "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := filepath.Join(corpus.Module(t, "github.com/google/go-tpm-tools"), "server", "ca-certs")
-	anchors := embeddedTrust(t).Anchors()
-	if len(anchors) != 5 {
-		t.Errorf("%d anchors are embedded, want Google's five", len(anchors))
+	originals := map[string]map[string]bool{ // by top folder, then DER
+		"ak":    certificatesIn(t, "github.com/google/go-tpm-tools", "server/ca-certs/*"),
+		"amd":   certificatesIn(t, "github.com/google/go-sev-guest", "verify/trust/*.pem"),
+		"intel": certificatesIn(t, "github.com/google/go-tdx-guest", "verify/trusted_root.pem"),
 	}
-	for _, a := range anchors {
-		original, err := os.ReadFile(filepath.Join(dir, path.Base(a.Path)))
-		if err != nil {
-			t.Fatal(err)
+	for top, want := range map[string]int{"ak": 5, "amd": 9, "intel": 1} {
+		if got := len(originals[top]); got != want {
+			t.Errorf("the module of %s has %d certificates, want %d", top, got, want)
 		}
-		if !bytes.Equal(a.DER, original) {
-			t.Errorf("%s differs from the module's file", a.Path)
+	}
+	for _, a := range embeddedTrust(t).Anchors() {
+		top, _, _ := strings.Cut(a.Path, "/")
+		if !originals[top][string(a.DER)] {
+			t.Errorf("%s is not in the module, or embedded twice", a.Path)
 		}
+		delete(originals[top], string(a.DER))
 		if row := "| " + a.Path + " | " + a.SHA256() + " |"; !strings.Contains(string(readme), row) {
 			t.Errorf("anchors/README.md has no row %q", row)
 		}
-		if a.Cert == nil || !a.Cert.IsCA || a.Origin == "" {
-			t.Errorf("%s: certificate %v of origin %q, want a CA with its origin", a.Path, a.Cert, a.Origin)
+		if origin, _, _ := strings.Cut(a.Origin, ","); a.Cert == nil || !a.Cert.IsCA || !strings.Contains(string(readme), "From "+origin) {
+			t.Errorf("%s: certificate %v of origin %q, want a CA with an origin that the README names", a.Path, a.Cert, a.Origin)
+		}
+	}
+	for top, left := range originals {
+		if len(left) > 0 {
+			t.Errorf("%d certificates of %s are not embedded", len(left), top)
+		}
+	}
+}
+
+// certificatesIn returns the certificates of a module's files, DER or PEM.
+func certificatesIn(t *testing.T, module, pattern string) map[string]bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(corpus.Module(t, module), filepath.FromSlash(pattern)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := map[string]bool{}
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		block, rest := pem.Decode(data)
+		if block == nil && strings.HasPrefix(filepath.Ext(name), ".c") {
+			list[string(data)] = true
+		}
+		for ; block != nil; block, rest = pem.Decode(rest) {
+			list[string(block.Bytes)] = true
+		}
+	}
+	return list
+}
+
+// TestEmbeddedLinks verifies the signatures among AMD's embedded keys and that
+// of Intel's root, which EmbeddedTrust leaves to their first use.
+func TestEmbeddedLinks(t *testing.T) {
+	files := fstest.MapFS{}
+	for _, a := range embeddedTrust(t).Anchors() {
+		files[a.Path] = &fstest.MapFile{Data: a.Data}
+	}
+	trust, err := evidence.LoadTrust(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := len(trust.Anchors()), len(embeddedTrust(t).Anchors()); got != want {
+		t.Errorf("%d anchors, want %d", got, want)
+	}
+	for _, a := range trust.Anchors() {
+		if path.Base(path.Dir(a.Path)) != "roots" || strings.HasPrefix(path.Base(a.Path), "as") {
+			continue
+		}
+		if err := a.Cert.CheckSignatureFrom(a.Cert); err != nil {
+			t.Errorf("%s does not sign itself: %v", a.Path, err)
 		}
 	}
 }
@@ -79,6 +136,8 @@ func TestLoadTrust(t *testing.T) {
 		{"link", fstest.MapFS{"ak/roots/a.pem": {Data: root, Mode: os.ModeSymlink}}, "not a regular file"},
 		{"oversized", fstest.MapFS{"ak/roots/a.pem": {Data: make([]byte, 1<<17)}}, "larger than 64 KiB"},
 		{"private key", fstest.MapFS{"ak/pins/a.pem": {Data: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte{1}})}}, `PEM block is "PRIVATE KEY"`},
+		{"empty file", fstest.MapFS{"ak/roots/a.pem": {}}, "file is empty"},
+		{"intermediate alone", fstest.MapFS{"ak/intermediates/a.pem": {Data: root}}, "no anchor"},
 		{"no key", fstest.MapFS{"ak/pins/a.bin": {Data: []byte("hello")}}, "not a public key"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

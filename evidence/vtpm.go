@@ -3,10 +3,11 @@ package evidence
 import (
 	"cmp"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/attestctl/attestctl/evidence/claims"
 	"github.com/attestctl/attestctl/evidence/tpm"
-	"github.com/attestctl/attestctl/internal/hint"
 )
 
 // vtpmEvidence is what a vTPM's evidence consists of, whichever format it came
@@ -21,17 +22,9 @@ type vtpmEvidence struct {
 	quotes        []*quote
 	eventLog      []byte
 	cel           []byte
-	tee           teeKind
+	hw            hardware
+	hardwareOnly  bool // a hardware report without a vTPM
 }
-
-// teeKind is the kind of hardware report that the evidence carries.
-type teeKind int
-
-const (
-	teeNone teeKind = iota
-	teeSNP
-	teeTDX
-)
 
 // verification is one run over vTPM evidence: what it is given, what it has
 // found out so far, and the checks made.
@@ -43,9 +36,11 @@ type verification struct {
 	trust *Trust
 	want  Expect
 
-	ak   akFindings
-	boot bootFindings
-	cos  *celFindings
+	ak    akFindings
+	boot  bootFindings
+	cos   *celFindings
+	found hardwareFindings
+	until time.Time // when the first thing that the verification rests on ends
 }
 
 // verifyVTPM verifies the evidence of a vTPM.
@@ -60,14 +55,31 @@ func verifyVTPM(v *vtpmEvidence, trust *Trust, want Expect) (res *Result, err er
 	if !s.record("format.strict", s.strictDetail(), v.malformed) {
 		return s.result()
 	}
+	if s.hardwareOnly {
+		s.skipVTPM()
+		s.checkTEE()
+		return s.result()
+	}
 	s.checkAK()
 	s.checkQuotes()
-	if s.quotesProven() {
+	proven := s.quotesProven()
+	if proven {
 		s.checkEventLog()
-		s.checkCEL()
 	}
 	s.checkTEE()
+	if proven {
+		s.checkCEL()
+	}
 	return s.result()
+}
+
+// skipVTPM skips the checks of a vTPM where there is none.
+func (s *verification) skipVTPM() {
+	for _, c := range Checks {
+		if part, _, _ := strings.Cut(c.ID, "."); part == "tpm" || part == "eventlog" || part == "cel" {
+			s.skip(c.ID, "a hardware report alone: no vTPM in this evidence")
+		}
+	}
 }
 
 func (s *verification) strictDetail() string {
@@ -88,38 +100,6 @@ func (s *verification) quotesProven() bool {
 		}
 	}
 	return true
-}
-
-// checkTEE says that hardware reports are not verified by this version.
-func (s *verification) checkTEE() {
-	why := "no hardware report in this evidence; none is verified yet"
-	switch s.tee {
-	case teeNone:
-	case teeSNP:
-		why = "not verified yet: SEV-SNP report"
-	case teeTDX:
-		why = "not verified yet: TDX quote"
-	}
-	if err := s.checkTechnology(); err != nil {
-		s.record("tee.present", "", err)
-	} else {
-		s.skip("tee.present", why)
-	}
-	s.skip("tee.binding", why)
-}
-
-// checkTechnology refuses a hardware report of another technology than the one
-// that the firmware measured.
-func (s *verification) checkTechnology() error {
-	if s.boot.boot == nil || s.boot.boot.Technology == "" || s.tee == teeNone {
-		return nil
-	}
-	of := map[teeKind]string{teeSNP: "AMD_SEV_SNP", teeTDX: "INTEL_TDX"}[s.tee]
-	if measured := s.boot.boot.Technology; measured != of {
-		return hint.New(fmt.Errorf("the evidence has a hardware report for %s, the firmware measured %s", of, measured),
-			"do not combine parts of two machines")
-	}
-	return nil
 }
 
 // guard turns a panic into a refusal. Together with decodeGuarded it is the
@@ -147,6 +127,7 @@ func (s *verification) result() (*Result, error) {
 		return r, &Refusal{verdict, first}
 	}
 	r.Verdict = Accepted
+	r.ValidUntil = s.until
 	r.Claims = s.claims(r)
 	return r, nil
 }
@@ -179,7 +160,8 @@ func (s *verification) verdict(checks []Check) (Verdict, Check) {
 // givenUp reports whether an option gave up the ground of trust that the check
 // decides.
 func (s *verification) givenUp(id string) bool {
-	return id == "tpm.ak.chain" && s.want.InsecureEvidenceAK || id == "tpm.quote.nonce" && s.want.InsecureNoNonce
+	return id == "tpm.ak.chain" && s.want.InsecureEvidenceAK ||
+		(id == "tpm.quote.nonce" || id == "tee.binding") && s.want.InsecureNoNonce
 }
 
 // claims turns what was proven into the document.
@@ -194,8 +176,14 @@ func (s *verification) claims(r *Result) *claims.Claims {
 	for _, check := range r.Checks {
 		c.Checks[check.ID] = check.Status.String()
 	}
-	s.tpmClaims(c)
-	s.bootClaims(c)
-	s.identityClaims(c)
+	if !s.until.IsZero() {
+		c.ValidUntil = s.until.Unix()
+	}
+	if !s.hardwareOnly {
+		s.tpmClaims(c)
+		s.bootClaims(c)
+		s.identityClaims(c)
+	}
+	s.teeClaims(c)
 	return c
 }

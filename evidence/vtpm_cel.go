@@ -32,13 +32,17 @@ func (s *verification) checkCEL() {
 		return
 	}
 	container, findings := log.Container()
+	register, err := replay.ContainerPCR, error(nil)
 	if s.measuredTDX() && ofRTMR3(log) {
-		why := "not verified yet: the log is that of RTMR 3, which the TDX quote covers"
-		s.skip("cel.replay", why)
-		s.skip("cel.cos", why)
-		return
+		if s.found.tdx == nil {
+			s.notRun("the log is that of RTMR 3, and the TDX quote is not proven", "cel.replay", "cel.cos")
+			return
+		}
+		register = replay.ContainerRTMR // tdx.rtmr has compared it
+	} else {
+		err = s.compareCEL(log)
 	}
-	if !s.record("cel.replay", fmt.Sprintf("PCR %d, %d records", replay.ContainerPCR.Index, len(log.Records)), s.compareCEL(log)) { // TCG CEL 1.0, 4
+	if !s.record("cel.replay", fmt.Sprintf("%v, %d records", register, len(log.Records)), err) { // TCG CEL 1.0, 4
 		s.notRun("the log is not that of the quoted PCR", "cel.cos")
 		return
 	}

@@ -46,6 +46,7 @@ publish it.`,
 	f.Var(&parsed[[]byte]{&a.expect.Nonce, parseNonce, "HEX", ""}, "nonce", "nonce that was sent to the VM, 16 to 64 bytes in hex")
 	f.Var(&parsed[time.Time]{&a.expect.Now, parseTime, "TIME", ""}, "at", "time to verify at: RFC 3339, a date, or Unix seconds (default now)")
 	f.Var(&parsed[[]int]{&a.expect.RequirePCRs, parsePCRs, "LIST", ""}, "require-pcrs", "PCRs that must be quoted and explained (default 0-9,14)")
+	hardwareFlags(c, &a.expect)
 	f.StringArrayVar(&a.policies, "policy", nil, "builtin:NAME or a `PATH`: a policy that decides the case; may be repeated")
 	f.BoolVar(&a.refused, "refused", false, "record evidence that must stay refused")
 	a.trust.add(f)
@@ -60,7 +61,7 @@ func (a *fixtureAdd) run(args []string) error {
 	switch {
 	case a.name == "":
 		return hint.New(usagef("fixture add needs --name"), "the name becomes that of the folder")
-	case len(a.expect.Nonce) == 0 && !a.expect.InsecureNoNonce:
+	case len(a.expect.Nonce) == 0 && !a.expect.InsecureNoNonce && a.expect.TEENonce == nil && a.expect.ReportData == nil:
 		return hint.New(usagef("fixture add needs --nonce"), "pass the nonce that was sent to the VM")
 	}
 	if err := fixture.CheckName(a.name); err != nil {
@@ -91,6 +92,7 @@ func (a *fixtureAdd) recording(file string) (fixture.Recording, error) {
 	}
 	r := fixture.Recording{Name: a.name, Spec: fixture.Spec{
 		Title: a.title, Nonce: a.expect.Nonce, At: a.expect.Now.UTC().Truncate(time.Second), RequirePCRs: a.expect.RequirePCRs,
+		TEENonce: a.expect.TEENonce, ReportData: a.expect.ReportData, TEEExtra: a.expect.TEEExtra, TEEBinding: a.expect.Binding, VMPL: a.expect.VMPL,
 	}}
 	if r.Spec.Title == "" {
 		r.Spec.Title = "recorded from " + filepath.Base(file)
@@ -133,7 +135,11 @@ func (a *fixtureAdd) policyRef(name string) (string, error) {
 }
 
 func (a *fixtureAdd) recordTrust(r *fixture.Recording) error {
-	if a.trust.akPub != "" && a.trust.dir == "" {
+	given := a.trust.names()
+	if len(given) == 0 {
+		return nil // the embedded anchors
+	}
+	if len(given) == 1 && a.trust.akPub != "" {
 		key, err := a.sys.readFile(a.trust.akPub)
 		if err == nil {
 			_, err = evidence.PinAK(key)
@@ -143,9 +149,6 @@ func (a *fixtureAdd) recordTrust(r *fixture.Recording) error {
 		}
 		r.AKPub = key
 		return nil
-	}
-	if a.trust.dir == "" {
-		return nil // the embedded anchors
 	}
 	t, err := a.trust.load(a.sys)
 	r.Trust = t

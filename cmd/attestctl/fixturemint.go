@@ -24,6 +24,8 @@ type fixtureMint struct {
 	sys                         *system
 	dir, name, title, format    string
 	technology, ak, secureBoot  string
+	binding                     string
+	noReport                    bool
 	cmdline                     string
 	container                   bool
 	project, zone, instanceName string
@@ -42,6 +44,10 @@ var (
 		{"on", forge.SecureBootOn}, {"off", forge.SecureBootOff}, {"absent", forge.SecureBootAbsent},
 	}
 )
+
+var mintBindings = []named[forge.Binding]{
+	{"nonce-ak", forge.BindNonceAK}, {"nonce-padded", forge.BindNonce}, {"workload-attestation", forge.BindWorkload},
+}
 
 // named is a word for a value.
 type named[T any] struct {
@@ -101,7 +107,7 @@ its own; --list-defects names them with the check that fails.`,
 }
 
 // machineFlags describe the machine, which a defect has of its own.
-var machineFlags = []string{"technology", "ak", "secure-boot", "cmdline", "container", "project", "zone", "instance"}
+var machineFlags = []string{"technology", "ak", "secure-boot", "no-report", "binding", "cmdline", "container", "project", "zone", "instance"}
 
 func (m *fixtureMint) add(c *cobra.Command) {
 	f := c.Flags()
@@ -115,11 +121,13 @@ func (m *fixtureMint) add(c *cobra.Command) {
 		{&m.technology, "technology", "what the firmware measures", words(technologies)},
 		{&m.ak, "ak", "attestation key", words(keyTypes)},
 		{&m.secureBoot, "secure-boot", "UEFI Secure Boot", words(secureBootModes)},
+		{&m.binding, "binding", "what the hardware report is bound to", words(mintBindings)},
 		{&m.format, "format", "form of the evidence", fixture.MintFormats()},
 	} {
 		*w.value = w.words[0]
 		choice(c, w.value, w.name, "", w.usage+": "+strings.Join(w.words, ", "), w.words)
 	}
+	f.BoolVar(&m.noReport, "no-report", false, "leave out the hardware report of snp or tdx")
 	f.StringVar(&m.cmdline, "cmdline", "", "kernel command `LINE`")
 	f.BoolVar(&m.container, "container", false, "launch a container as Confidential Space does")
 	f.StringVar(&m.project, "project", "", "project `ID` in the certificate of the key")
@@ -208,6 +216,12 @@ func (m *fixtureMint) evidence() (*forge.Evidence, string, error) {
 			machine.Boot.CommandLine = forge.HardenedCommandLine
 		}
 	}
+	if m.technology == "snp" || m.technology == "tdx" {
+		title += ", " + map[bool]string{true: "without its hardware report", false: "with its hardware report"}[m.noReport]
+		if !m.noReport {
+			machine.Hardware = &forge.Hardware{Binding: valueOf(mintBindings, m.binding)}
+		}
+	}
 	e, err := machine.Attest(fixture.MintNonce(m.name))
 	return e, title, err
 }
@@ -245,7 +259,7 @@ func (m *fixtureMint) list() error {
 	}
 	var list []defect
 	var rows [][]string
-	for _, c := range forge.Cases() {
+	for _, c := range fixture.Defects() {
 		list = append(list, defect{c.Name, c.Row, c.Check})
 		fails := "fails " + c.Check
 		if c.Check == "" {

@@ -19,6 +19,16 @@ func (v *verify) insecure() []insecureOption {
 			"without an event log nothing says how the machine booted",
 		},
 		{
+			&v.expect.InsecureNoHardwareReport, "insecure-no-hardware-report",
+			"accept evidence without the report of SEV-SNP or TDX that the technology calls for",
+			"without a hardware report nothing but the firmware's word says which technology protects the machine",
+		},
+		{
+			&v.expect.InsecureMigrationAgent, "insecure-migration-agent",
+			"accept an SEV-SNP guest that a migration agent may move",
+			"a migration agent can take the guest's memory to another machine",
+		},
+		{
 			&v.expect.InsecureNoNonce, "insecure-no-nonce",
 			"do not compare the nonce; never accepted",
 			"the nonce is not compared: the evidence may be old or another's, and is not accepted",

@@ -73,7 +73,7 @@ next:
   cd %s
   attestctl policy test
   attestctl policy mutate .
-  attestctl fixture add quote.dat --name web-1 --nonce HEX
+  attestctl fixture add ../quote.dat --name web-1 --nonce HEX
 `, report.Quote(dir))
 	return err
 }

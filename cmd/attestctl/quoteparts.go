@@ -13,23 +13,29 @@ import (
 // quoteParts are the files of a tpm2_quote beside its message.
 type quoteParts struct {
 	sig, pcrs, log string
+	ccel           string
 }
 
 func (q *quoteParts) add(f *pflag.FlagSet) {
 	f.StringVar(&q.sig, "sig", "", "signature `FILE` of a tpm2_quote (-s), whose message is FILE")
 	f.StringVar(&q.pcrs, "pcrs", "", "PCR values `FILE` of a tpm2_quote (-o)")
 	f.StringVar(&q.log, "log", "", "event log `FILE` beside a tpm2_quote")
+	f.StringVar(&q.ccel, "ccel", "", "event log `FILE` (CCEL) beside a TDX quote, of RTMR 0 to 2")
 }
 
 func (q *quoteParts) given() bool { return q.sig != "" || q.pcrs != "" || q.log != "" }
 
-func (q *quoteParts) names() []string { return []string{q.sig, q.pcrs, q.log} }
+func (q *quoteParts) names() []string { return []string{q.sig, q.pcrs, q.log, q.ccel} }
 
 // formatTPM2Quote is the only format that consists of parts.
 const formatTPM2Quote = "tpm2-quote"
 
 func (q *quoteParts) check(args []string, format string) error {
 	switch {
+	case q.ccel != "" && q.given():
+		return usagef("--ccel belongs to a TDX quote, --sig, --pcrs and --log to a tpm2_quote")
+	case q.ccel != "" && len(args) != 1:
+		return usagef("--ccel belongs to one TDX quote, and %d files are named", len(args))
 	case !q.given():
 		return nil
 	case q.sig == "" || q.pcrs == "":

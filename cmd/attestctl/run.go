@@ -57,7 +57,7 @@ a policy failed.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	})
-	root.AddCommand(newVerify(sys), newInspect(sys), newReplay(sys), newTrust(sys), newChecks(sys), newVersion(sys), newFixture(sys), newPolicy(sys))
+	root.AddCommand(newVerify(sys), newInspect(sys), newTCB(sys), newReplay(sys), newTrust(sys), newChecks(sys), newVersion(sys), newFixture(sys), newPolicy(sys))
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		if hint.Of(err) != "" {
 			return err

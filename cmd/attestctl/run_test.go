@@ -256,7 +256,7 @@ func TestExportRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := func(a evidence.Anchor) string { return a.Path + " " + a.SHA256() }
+	key := func(a evidence.TrustFile) string { return a.Path + " " + a.SHA256() }
 	var wants, gots []string
 	for _, a := range want.Anchors() {
 		wants = append(wants, key(a))

@@ -2,46 +2,32 @@ package main
 
 import (
 	"github.com/spf13/cobra"
-
-	"github.com/attestctl/attestctl/internal/report"
 )
 
 func newTrust(sys *system) *cobra.Command {
 	c := group(&cobra.Command{
 		Use:   "trust",
-		Short: "List or export the trust anchors",
-		Long: `Trust shows whose signatures count. A trust directory holds one certificate or
-key a file, in PEM or DER, and the folder says what it is trusted for:
+		Short: "List, check or export trust material",
+		Long: `Trust shows whose signatures count. A trust directory holds one certificate, key
+or list a file, in PEM or DER, and the folder says what it is for:
 
   ak/roots          roots of the authorities that certify attestation keys
   ak/intermediates  certificates between those and the attestation keys
-  ak/pins           attestation keys that are trusted by themselves`,
+  ak/pins           attestation keys that are trusted by themselves
+  amd/roots         AMD's ARK, ASK and ASVK certificates
+  amd/keys          VCEK and VLEK certificates, for reports that come without one
+  amd/crls          AMD's revocation lists
+  intel/roots       the Intel SGX Root CA
+  intel/collateral  Intel's collateral: tcbinfo/*.json, qe_identity.json,
+                    tcb_sign_chain.pem, pck_crl_platform.der,
+                    pck_crl_processor.der, root_ca.crl
+
+Roots and pins are trusted, and a directory has at least one of them. All else is
+verified with them before it counts.`,
 		Example: `  attestctl trust list
+  attestctl trust check anchors/ --max-age 30d
   attestctl trust export anchors/`,
 	})
-	c.AddCommand(newTrustList(sys), newTrustExport(sys))
-	return c
-}
-
-func newTrustList(sys *system) *cobra.Command {
-	var flags trustFlags
-	var output string
-	c := leaf(&cobra.Command{
-		Use:   "list [flags]",
-		Short: "List every trust anchor",
-		Long: `List prints every anchor with its subject, the SHA-256 of its DER form, its
-validity and where it comes from: the embedded ones, or those of a directory.`,
-		Example: `  attestctl trust list
-  attestctl trust list --trust anchors/ -o json`,
-		Args: arguments(0, 0, "argument"),
-	}, func([]string) error {
-		t, err := flags.load(sys)
-		if err != nil {
-			return err
-		}
-		return report.Write(sys.stdout, output, report.NewTrustList(t), sys.style())
-	})
-	c.Flags().StringVar(&flags.dir, "trust", "", "list the anchors in `DIR` instead of the embedded ones")
-	outputFlag(c, &output)
+	c.AddCommand(newTrustList(sys), newTrustCheck(sys), newTrustExport(sys))
 	return c
 }

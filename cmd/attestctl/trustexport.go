@@ -39,7 +39,7 @@ overwritten.`,
 
 // exportTrust writes anchors below dir, and nothing if one of them exists. It
 // follows no link that leads out of dir.
-func exportTrust(dir string, anchors []evidence.Anchor) error {
+func exportTrust(dir string, anchors []evidence.TrustFile) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // certificates are public
 		return err
 	}
@@ -61,7 +61,7 @@ func exportTrust(dir string, anchors []evidence.Anchor) error {
 	return nil
 }
 
-func exportAnchor(root *os.Root, a evidence.Anchor) error {
+func exportAnchor(root *os.Root, a evidence.TrustFile) error {
 	if err := root.MkdirAll(path.Dir(a.Path), fs.FileMode(0o755)); err != nil {
 		return err
 	}

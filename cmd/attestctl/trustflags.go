@@ -13,39 +13,85 @@ import (
 
 // trustFlags say whose signatures count.
 type trustFlags struct {
-	dir, akPub string
+	dir, akPub, collateral string
+	crls, snpCerts         []string
 }
 
 func (t *trustFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&t.dir, "trust", "", "trust the anchors in `DIR` instead of the embedded ones")
-	f.StringVar(&t.akPub, "ak-pub", "", "trust the attestation key in `FILE` and nothing else: TPM2B_PUBLIC, PEM or DER")
+	f.StringVar(&t.akPub, "ak-pub", "", "trust the attestation key in `FILE` and no other: TPM2B_PUBLIC, PEM or DER")
+	f.StringArrayVar(&t.crls, "crl", nil, "AMD revocation list `FILE`, DER or PEM (may be repeated)")
+	f.StringArrayVar(&t.snpCerts, "snp-cert", nil, "VCEK or VLEK certificate `FILE`, for reports that come without one (may be repeated)")
+	f.StringVar(&t.collateral, "collateral", "", "judge TDX quotes by Intel's collateral in `DIR`")
+}
+
+// names lists the files that are named. None names the embedded anchors alone.
+func (t *trustFlags) names() []string {
+	var names []string
+	for _, name := range append([]string{t.dir, t.akPub, t.collateral}, append(t.crls, t.snpCerts...)...) {
+		if name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func (t *trustFlags) load(sys *system) (*evidence.Trust, error) {
+	trust, err := t.anchors()
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range []struct {
+		flag  string
+		files []string
+		with  func(*evidence.Trust, []byte) (*evidence.Trust, error)
+	}{
+		{"--ak-pub", optional(t.akPub), (*evidence.Trust).WithPinnedAK},
+		{"--crl", t.crls, (*evidence.Trust).WithCRL},
+		{"--snp-cert", t.snpCerts, (*evidence.Trust).WithKey},
+	} {
+		for _, name := range one.files {
+			if trust, err = with(sys, trust, name, one.with); err != nil {
+				return nil, &exitError{exitTool, fmt.Errorf("%s %s: %w", one.flag, report.Quote(name), err)}
+			}
+		}
+	}
+	if t.collateral == "" {
+		return trust, nil
+	}
+	if trust, err = trust.WithCollateral(os.DirFS(t.collateral)); err != nil {
+		return nil, fmt.Errorf("--collateral %s: %w", report.Quote(t.collateral), err)
+	}
+	return trust, nil
+}
+
+func optional(name string) []string {
+	if name == "" {
+		return nil
+	}
+	return []string{name}
+}
+
+// with adds a file. An error never gives exit code 3: such a file is no evidence.
+func with(sys *system, t *evidence.Trust, name string, add func(*evidence.Trust, []byte) (*evidence.Trust, error)) (*evidence.Trust, error) {
+	data, err := sys.readFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return add(t, data)
+}
+
+// anchors loads the anchors alone.
+func (t *trustFlags) anchors() (*evidence.Trust, error) {
 	switch {
 	case t.akPub != "" && t.dir != "":
-		return nil, hint.New(usagef("--ak-pub trusts one key and nothing else, so that --trust would mean nothing"),
+		return nil, hint.New(usagef("--ak-pub and --trust contradict each other: both say which attestation keys to trust"),
 			"to trust both, put the key into ak/pins of the trust directory")
-	case t.akPub != "":
-		return t.pin(sys)
 	case t.dir != "":
 		return loadTrust(t.dir)
 	default:
 		return evidence.EmbeddedTrust()
 	}
-}
-
-// pin never gives exit code 3: a pinned file is no evidence.
-func (t *trustFlags) pin(sys *system) (*evidence.Trust, error) {
-	key, err := sys.readFile(t.akPub)
-	var trust *evidence.Trust
-	if err == nil {
-		trust, err = evidence.PinAK(key)
-	}
-	if err != nil {
-		return nil, &exitError{exitTool, fmt.Errorf("--ak-pub %s: %w", report.Quote(t.akPub), err)}
-	}
-	return trust, nil
 }
 
 func loadTrust(dir string) (*evidence.Trust, error) {

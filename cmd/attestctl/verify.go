@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -67,6 +68,8 @@ func (v *verify) evidenceFlags(c *cobra.Command) {
 	f.Var(&parsed[[]byte]{&v.expect.Nonce, parseNonce, "HEX", ""}, "nonce", "nonce that was sent to the VM, 16 to 64 bytes in hex")
 	f.Var(&parsed[time.Time]{&v.expect.Now, parseTime, "TIME", ""}, "at", "time to verify at: RFC 3339, a date, or Unix seconds (default now)")
 	f.Var(&parsed[[]int]{&v.expect.RequirePCRs, parsePCRs, "LIST", ""}, "require-pcrs", "PCRs that must be quoted and explained (default 0-9,14)")
+	hardwareFlags(c, &v.expect)
+	freshnessFlags(c, &v.expect)
 	v.trust.add(f)
 	v.parts.add(f)
 	for _, o := range v.insecure() {
@@ -122,9 +125,22 @@ func (v *verify) warnInsecure() {
 
 // check refuses flags that contradict each other or are missing.
 func (v *verify) check(args []string) error {
-	x := &v.expect
+	if err := cmp.Or(checkNonce(&v.expect), checkHardware(&v.expect), v.policy.check()); err != nil {
+		return err
+	}
+	if v.expect.InsecureEvidenceAK && v.trust.akPub != "" {
+		return usagef("--ak-pub and --insecure-evidence-ak contradict each other")
+	}
+	if countStdin(slices.Concat(args, v.parts.names(), []string{v.trust.akPub, v.policy.config})) > 1 {
+		return usagef("standard input (-) is named twice and can be read once")
+	}
+	return v.parts.check(args, v.format)
+}
+
+// checkNonce wants something that evidence must have been made for.
+func checkNonce(x *evidence.Expect) error {
 	switch n := len(x.Nonce); {
-	case n == 0 && !x.InsecureNoNonce:
+	case n == 0 && !x.InsecureNoNonce && x.TEENonce == nil && x.ReportData == nil:
 		return hint.New(usagef("verify needs --nonce: without it old evidence looks fresh"),
 			"pass the nonce that was sent to the VM; --insecure-no-nonce shows the other checks without it")
 	case n > 0 && x.InsecureNoNonce:
@@ -132,16 +148,8 @@ func (v *verify) check(args []string) error {
 	case n > 0 && n < evidence.MinNonce && !x.InsecureShortNonce:
 		return hint.New(usagef("--nonce has %d bytes, fewer than %d can be guessed", n, evidence.MinNonce),
 			"use a fresh random nonce of 32 bytes; --insecure-short-nonce accepts this one")
-	case x.InsecureEvidenceAK && v.trust.akPub != "":
-		return usagef("--ak-pub and --insecure-evidence-ak contradict each other")
 	}
-	if err := v.policy.check(); err != nil {
-		return err
-	}
-	if countStdin(slices.Concat(args, v.parts.names(), []string{v.trust.akPub, v.policy.config})) > 1 {
-		return usagef("standard input (-) is named twice and can be read once")
-	}
-	return v.parts.check(args, v.format)
+	return nil
 }
 
 // verifyOne prints one result in full.
@@ -205,6 +213,14 @@ func (v *verify) appraise(a appraise.Appraiser, name string) *report.Result {
 }
 
 func (v *verify) judge(a appraise.Appraiser, f io.Reader) (*evidence.Result, error) {
+	if v.parts.ccel != "" {
+		log, err := v.sys.open(v.parts.ccel)
+		if err != nil {
+			return nil, fmt.Errorf("--ccel: %w", err)
+		}
+		defer log.Close() //nolint:errcheck // nothing was written
+		return a.AppraiseTDXQuote(f, log)
+	}
 	if !v.parts.given() {
 		return a.Appraise(f)
 	}

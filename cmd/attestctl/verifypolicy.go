@@ -74,7 +74,7 @@ func (p *policyFlags) open(sys *system) (e policy.Engine, closeEngine func(), er
 	if err != nil {
 		return nil, nil, err
 	}
-	e, closeEngine, err = newEngine(compiled, p.engine)
+	e, closeEngine, err = newEngine(compiled, p.engine, policy.Limits{})
 	if err != nil {
 		return nil, nil, fmt.Errorf("policy %s: %w", report.Quote(p.ref), err)
 	}
@@ -120,12 +120,12 @@ func configName(file string) string {
 }
 
 // newEngine makes an engine by its word.
-func newEngine(p *policy.Policy, word string) (e policy.Engine, closeEngine func(), err error) {
+func newEngine(p *policy.Policy, word string, limits policy.Limits) (e policy.Engine, closeEngine func(), err error) {
 	if word == engineRego || word == "" {
-		e, err = p.Topdown(policy.Limits{})
+		e, err = p.Topdown(limits)
 		return e, func() {}, err
 	}
-	wasm, err := p.WASM(policy.Limits{})
+	wasm, err := p.WASM(limits)
 	if err != nil {
 		return nil, nil, hint.New(err, cmp.Or(hint.Of(err), "--engine rego decides without WebAssembly"))
 	}
@@ -134,7 +134,7 @@ func newEngine(p *policy.Policy, word string) (e policy.Engine, closeEngine func
 	case engineWASM:
 		return wasm, closeEngine, nil
 	case engineBoth:
-		reference, err := p.Topdown(policy.Limits{})
+		reference, err := p.Topdown(limits)
 		if err != nil {
 			closeEngine()
 			return nil, nil, err

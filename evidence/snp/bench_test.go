@@ -29,6 +29,9 @@ func BenchmarkVerify(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
+			if err := r.Check(); err != nil {
+				b.Fatal(err)
+			}
 			roots = append(roots, r)
 		}
 		b.ResetTimer()

@@ -25,8 +25,8 @@ type Chain struct {
 }
 
 // VerifyChain verifies that a trusted ASK (for a VCEK) or ASVK (for a VLEK) of
-// the leaf's product signed the leaf, and that all three certificates are valid
-// at the given time, ends included. Errors wrap ErrNoRoots, ErrUntrusted or
+// the leaf's product signed the leaf, that its ARK signed it and itself, and that
+// all three certificates are valid at the given time, ends included. Errors wrap ErrNoRoots, ErrUntrusted or
 // ErrNotValidAt. Revocation is Chain.Revoked.
 //
 // The signature of a leaf that these Roots verified before is not computed
@@ -68,7 +68,11 @@ func (r *Roots) issuerOf(leaf *Certificate) (*issuer, error) {
 		if !by.fits(leaf) {
 			continue
 		}
-		if cause := leaf.X509.CheckSignatureFrom(by.cert); cause != nil {
+		cause := by.vouched()
+		if cause == nil {
+			cause = leaf.X509.CheckSignatureFrom(by.cert)
+		}
+		if cause != nil {
 			err = fmt.Errorf("%w: %w", err, cause)
 			continue
 		}

@@ -196,14 +196,6 @@ func TestNewRootsRefuses(t *testing.T) {
 	nameless.Subject = amdSubject("ARK-Elsewhere")
 	weak := *h.ark
 	weak.PublicKey = &rsa.PublicKey{N: k.ark.N, E: 3}
-	unsigned, err := x509.ParseCertificate(append(bytes.Clone(h.ask.Raw[:len(h.ask.Raw)-1]), h.ask.Raw[len(h.ask.Raw)-1]^1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	selfless, err := x509.ParseCertificate(append(bytes.Clone(h.ark.Raw[:len(h.ark.Raw)-1]), h.ark.Raw[len(h.ark.Raw)-1]^1))
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, tt := range []struct {
 		name, want string
 		certs      []*x509.Certificate
@@ -212,8 +204,6 @@ func TestNewRootsRefuses(t *testing.T) {
 		{"too many", "at most 64", make([]*x509.Certificate, 65)},
 		{"ASK alone", "without the ARK of Milan", []*x509.Certificate{h.ask}},
 		{"ASK of another ARK", "without the ARK of Milan", []*x509.Certificate{h.ask, mintHierarchy(t, snp.Turin).ark}},
-		{"ASK with a wrong signature", "is not signed by", []*x509.Certificate{h.ark, unsigned}},
-		{"ARK with a wrong signature", "is not signed by itself", []*x509.Certificate{selfless}},
 		{"ARK issued by another", "want by itself", []*x509.Certificate{issue(t, authorityTemplate("ARK-Genoa", 1), h.ark, k.ask.Public(), k.ark)}},
 		{"two ARKs", "two different ARKs for Milan", []*x509.Certificate{h.ark, ark("ARK-Milan", k.ask)}},
 		{"ASK in another name", `is issued by "ARK-Elsewhere"`, []*x509.Certificate{h.ark, issue(t, authorityTemplate("SEV-Milan", 1), &nameless, k.ask.Public(), k.ark)}},
@@ -234,5 +224,58 @@ func TestNewRootsRefuses(t *testing.T) {
 				t.Errorf("NewRoots = %v, %v, want an error with %q", r, err, tt.want)
 			}
 		})
+	}
+}
+
+// TestBrokenLink has an ASK that its ARK did not sign, and an ARK that did not
+// sign itself. Check names them; without it nothing they would vouch for is
+// trusted, and another product is.
+func TestBrokenLink(t *testing.T) {
+	broken := func(c *x509.Certificate) *x509.Certificate {
+		der := bytes.Clone(c.Raw)
+		der[len(der)-1] ^= 1
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	h, other := mintHierarchy(t, snp.Milan), mintHierarchy(t, snp.Turin)
+	for _, tt := range []struct {
+		name, want string
+		certs      []*x509.Certificate
+	}{
+		{"ASK", `"SEV-Milan" is not signed by "ARK-Milan"`, []*x509.Certificate{h.ark, broken(h.ask)}},
+		{"ARK", `"ARK-Milan" is not signed by itself`, []*x509.Certificate{broken(h.ark), h.ask}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			roots, err := snp.NewRoots(append(other.certs(), tt.certs...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // a failure is not verified away
+				_, err = roots.VerifyChain(newLeaf(t, snp.VCEK, mintMilan).parse(t), mintAt)
+				if !errors.Is(err, snp.ErrUntrusted) || !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("VerifyChain = %v, want ErrUntrusted: %s", err, tt.want)
+				}
+			}
+			if err := roots.Check(); err == nil || strings.Count(err.Error(), "\n") != 0 || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("Check = %v, want only %s", err, tt.want)
+			}
+			if _, err := roots.VerifyChain(newLeaf(t, snp.VCEK, mintTurin).parse(t), mintAt); err != nil {
+				t.Errorf("VerifyChain of the other product: %v", err)
+			}
+		})
+	}
+}
+
+func TestCheck(t *testing.T) {
+	if err := mintHierarchy(t, snp.Milan).roots(t).Check(); err != nil {
+		t.Errorf("Check of sound roots: %v", err)
+	}
+	for name, r := range map[string]*snp.Roots{"nil": nil, "zero": new(snp.Roots)} {
+		if err := r.Check(); !errors.Is(err, snp.ErrNoRoots) {
+			t.Errorf("%s: Check = %v, want ErrNoRoots", name, err)
+		}
 	}
 }

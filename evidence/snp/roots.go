@@ -6,7 +6,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // ErrNoRoots means that trust was asked of Roots that hold no key.
@@ -31,23 +34,35 @@ const (
 // Roots trusts nothing. Roots are safe for concurrent use.
 type Roots struct {
 	all     []*x509.Certificate
+	arks    map[Product]*ark
 	issuers []issuer
 	seen    memo
 }
 
-// An issuer is an ASK or ASVK whose signature by its ARK was verified.
+// An ark is the root of a product. genuine verifies once that it signed itself.
+type ark struct {
+	cert    *x509.Certificate
+	genuine func() error
+}
+
+// An issuer is an ASK or ASVK. vouched verifies once that its ARK is genuine and
+// signed it.
 type issuer struct {
 	cert, root *x509.Certificate
 	product    Product
 	issues     SigningKey
+	vouched    func() error
 }
 
 // NewRoots builds Roots out of ARK, ASK and ASVK certificates, in any order;
-// the same certificate may occur again. It verifies that each ARK signed itself
-// and each ASK and ASVK is signed by the ARK of its product. An error results
-// from a certificate of any other shape, an ASK or ASVK without its ARK, two
-// ARKs for one product, and no certificate at all. Validity in time is checked
-// by VerifyChain.
+// the same certificate may occur again. An error results from a certificate of
+// any other shape or issuer, an ASK or ASVK without its ARK, two ARKs for one
+// product, and no certificate at all.
+//
+// The signatures by which each ARK vouches for itself and for its ASK and ASVK
+// cost a verification of RSA-4096 each. They are verified by VerifyChain, once
+// and for the product it needs, or all at once by Check. Validity in time is
+// checked by VerifyChain.
 func NewRoots(certs []*x509.Certificate) (*Roots, error) {
 	if len(certs) == 0 {
 		return nil, ErrNoRoots
@@ -55,8 +70,7 @@ func NewRoots(certs []*x509.Certificate) (*Roots, error) {
 	if len(certs) > maxRoots {
 		return nil, fmt.Errorf("%d AMD key certificates, at most %d are possible", len(certs), maxRoots)
 	}
-	r := &Roots{}
-	arks := map[Product]*x509.Certificate{}
+	r := &Roots{arks: map[Product]*ark{}}
 	for _, c := range certs {
 		if c == nil {
 			return nil, errors.New("AMD key certificate is nil")
@@ -68,16 +82,39 @@ func NewRoots(certs []*x509.Certificate) (*Roots, error) {
 		if err := checkAuthority(c); err != nil {
 			return nil, err
 		}
-		if err := addARK(arks, c); err != nil {
+		if err := r.addARK(c); err != nil {
 			return nil, err
 		}
 	}
 	for _, c := range r.all {
-		if err := r.addIssuer(arks, c); err != nil {
+		if err := r.addIssuer(c); err != nil {
 			return nil, err
 		}
 	}
 	return r, nil
+}
+
+// Check verifies the signatures of all ARKs and of all that they issued. Without
+// it a certificate that its ARK did not sign is found by VerifyChain, which
+// refuses what such a certificate signed. Roots without a certificate give
+// ErrNoRoots.
+func (r *Roots) Check() error {
+	if r == nil || len(r.all) == 0 {
+		return ErrNoRoots
+	}
+	var errs []error
+	for _, p := range slices.Sorted(maps.Keys(r.arks)) {
+		if err := r.arks[p].genuine(); err != nil {
+			errs = append(errs, err)
+			continue // none of its ASKs can be vouched for
+		}
+		for i := range r.issuers {
+			if r.issuers[i].product == p {
+				errs = append(errs, r.issuers[i].vouched())
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // CheckCarried compares the ASK, ASVK and ARK certificates that came with
@@ -122,7 +159,7 @@ func checkAuthority(c *x509.Certificate) error {
 	return nil
 }
 
-func addARK(arks map[Product]*x509.Certificate, c *x509.Certificate) error {
+func (r *Roots) addARK(c *x509.Certificate) error {
 	name, isARK := strings.CutPrefix(c.Subject.CommonName, arkPrefix)
 	p := Product(name)
 	if !isARK {
@@ -131,21 +168,23 @@ func addARK(arks map[Product]*x509.Certificate, c *x509.Certificate) error {
 	if !p.known() {
 		return fmt.Errorf("certificate of %s is an ARK of no known product", nameOf(c))
 	}
-	if arks[p] != nil {
+	if r.arks[p] != nil {
 		return fmt.Errorf("two different ARKs for %s", p)
 	}
 	if !bytes.Equal(c.RawIssuer, c.RawSubject) {
 		return fmt.Errorf("certificate of %s is issued by %q, want by itself", nameOf(c), c.Issuer.CommonName)
 	}
-	if err := c.CheckSignatureFrom(c); err != nil {
-		return fmt.Errorf("certificate of %s is not signed by itself: %w", nameOf(c), err)
-	}
-	arks[p] = c
+	r.arks[p] = &ark{c, sync.OnceValue(func() error {
+		if err := c.CheckSignatureFrom(c); err != nil {
+			return fmt.Errorf("certificate of %s is not signed by itself: %w", nameOf(c), err)
+		}
+		return nil
+	})}
 	return nil
 }
 
 // addIssuer adds an ASK or ASVK; an ARK is none.
-func (r *Roots) addIssuer(arks map[Product]*x509.Certificate, c *x509.Certificate) error {
+func (r *Roots) addIssuer(c *x509.Certificate) error {
 	name := c.Subject.CommonName
 	if strings.HasPrefix(name, arkPrefix) {
 		return nil
@@ -160,15 +199,22 @@ func (r *Roots) addIssuer(arks map[Product]*x509.Certificate, c *x509.Certificat
 	if !found || !is.product.known() {
 		return fmt.Errorf("certificate of %s is no ARK, ASK or ASVK of a known product", nameOf(c))
 	}
-	if is.root = arks[is.product]; is.root == nil {
+	root := r.arks[is.product]
+	if root == nil {
 		return fmt.Errorf("certificate of %s comes without the ARK of %s", nameOf(c), is.product)
 	}
-	if !bytes.Equal(c.RawIssuer, is.root.RawSubject) {
+	if is.root = root.cert; !bytes.Equal(c.RawIssuer, is.root.RawSubject) {
 		return fmt.Errorf("certificate of %s is issued by %q, want %q", nameOf(c), c.Issuer.CommonName, is.root.Subject.CommonName)
 	}
-	if err := c.CheckSignatureFrom(is.root); err != nil {
-		return fmt.Errorf("certificate of %s is not signed by %s: %w", nameOf(c), nameOf(is.root), err)
-	}
+	is.vouched = sync.OnceValue(func() error {
+		if err := root.genuine(); err != nil {
+			return err
+		}
+		if err := c.CheckSignatureFrom(root.cert); err != nil {
+			return fmt.Errorf("certificate of %s is not signed by %s: %w", nameOf(c), nameOf(root.cert), err)
+		}
+		return nil
+	})
 	r.issuers = append(r.issuers, is)
 	return nil
 }

@@ -42,6 +42,12 @@ func (a Appraiser) AppraiseTPM2Quote(q evidence.TPM2Quote) (*evidence.Result, er
 	return a.verify(evidence.LoadTPM2Quote(q))
 }
 
+// AppraiseTDXQuote is [Appraiser.Appraise] for a TDX quote with the event log of
+// its trust domain beside it. Format is not used.
+func (a Appraiser) AppraiseTDXQuote(quote, ccel io.Reader) (*evidence.Result, error) {
+	return a.verify(evidence.LoadTDXQuote(quote, ccel))
+}
+
 func (a Appraiser) verify(b evidence.Bundle, err error) (*evidence.Result, error) {
 	if err != nil {
 		if _, ok := errors.AsType[*evidence.FormatError](err); ok {

@@ -30,6 +30,10 @@ type Case struct {
 	machine Machine
 	edit    func(*Machine)
 	trust   func(*Evidence) error
+	// nonce replaces that of the twin.
+	nonce []byte
+	// form changes how the evidence is sent, for the case and its twin.
+	form func(*Evidence)
 }
 
 // Build makes the evidence. It is to be verified with Evidence.Nonce, at
@@ -40,7 +44,11 @@ func (c Case) Build() (*Evidence, error) {
 	if c.edit != nil {
 		c.edit(&m)
 	}
-	e, err := m.Attest(caseNonce(m.Keys))
+	nonce := c.nonce
+	if nonce == nil {
+		nonce = caseNonce(m.Keys)
+	}
+	e, err := c.attest(m, nonce)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +58,15 @@ func (c Case) Build() (*Evidence, error) {
 // Twin makes the evidence of the same machine without the defect, which every
 // verifier must accept.
 func (c Case) Twin() (*Evidence, error) {
-	return c.machine.Attest(caseNonce(c.machine.Keys))
+	return c.attest(c.machine, caseNonce(c.machine.Keys))
+}
+
+func (c Case) attest(m Machine, nonce []byte) (*Evidence, error) {
+	e, err := m.Attest(nonce)
+	if err == nil && c.form != nil {
+		c.form(e)
+	}
+	return e, err
 }
 
 func caseNonce(keys *Keys) []byte { return keys.bytes("nonce", 32) }
@@ -60,10 +76,14 @@ func caseNonce(keys *Keys) []byte { return keys.bytes("nonce", 32) }
 // independent of one another, and give the same bytes in every run.
 func Cases() []Case {
 	keys := NewKeys(DefaultSeed)
-	cases := slices.Concat(
+	return withKeys(keys,
 		nonceCases(), akCases(), certificateCases(keys), attestCases(), selectionCases(), valueCases(), bankCases(),
 		signatureCases(), strippedCases(), forgedCases(), bombCases(), secureBootCases(),
 	)
+}
+
+func withKeys(keys *Keys, of ...[]Case) []Case {
+	cases := slices.Concat(of...)
 	for i := range cases {
 		cases[i].machine.Keys = keys
 	}

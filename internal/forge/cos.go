@@ -111,7 +111,20 @@ func (c Content) encode() []byte {
 
 // EncodeCEL writes a canonical event log for PCR 13 in TLV form.
 func EncodeCEL(banks []Alg, contents []Content) ([]byte, error) {
-	const recordNumber, pcr, digests = 0, 1, 3
+	const pcr = 1
+	return encodeCEL(tlv(pcr, []byte{cosPCR}), banks, contents)
+}
+
+// EncodeRTMRCEL writes a canonical event log for RTMR 3 in TLV form, as the
+// launcher does on TDX: registers of confidential computing have a type of their
+// own, and index 0 is MRTD.
+func EncodeRTMRCEL(contents []Content) ([]byte, error) {
+	const register, rtmr3 = 108, 4
+	return encodeCEL(tlv(register, []byte{rtmr3}), []Alg{SHA384}, contents)
+}
+
+func encodeCEL(register []byte, banks []Alg, contents []Content) ([]byte, error) {
+	const recordNumber, digests = 0, 3
 	var out []byte
 	for i, c := range contents {
 		var list []byte
@@ -124,7 +137,7 @@ func EncodeCEL(banks []Alg, contents []Content) ([]byte, error) {
 		}
 		out = slices.Concat(out,
 			tlv(recordNumber, binary.BigEndian.AppendUint64(nil, uint64(i))),
-			tlv(pcr, []byte{cosPCR}),
+			register,
 			tlv(digests, list),
 			c.encode())
 	}

@@ -27,11 +27,21 @@ type Evidence struct {
 	Now   time.Time
 	// PCRs are the values in the TPM, whatever the message says.
 	PCRs Banks
+	// SNP or TDX is the hardware report as it was minted, if there is any.
+	SNP *SNPReport
+	TDX *TDXQuote
+	// Raw is sent in the place of the message: a report or quote by itself.
+	Raw []byte
+
+	hardwareTrust map[string][]byte
 }
 
 // Binary encodes the message as `gotpm attest --format binarypb` does, with
-// the entries of maps in order.
+// the entries of maps in order. Evidence that is Raw is given as it is.
 func (e *Evidence) Binary() ([]byte, error) {
+	if e.Raw != nil {
+		return e.Raw, nil
+	}
 	out, err := proto.MarshalOptions{Deterministic: true}.Marshal(e.Attestation)
 	if err != nil {
 		return nil, fmt.Errorf("encoding as protobuf: %w", err)

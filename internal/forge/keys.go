@@ -108,28 +108,32 @@ func ecdsaKey(s *stream, curve elliptic.Curve) (crypto.Signer, error) {
 // rsaKey searches two primes for the exponent e. crypto/rsa.GenerateKey is
 // random by design, whatever reader it is given.
 func rsaKey(s *stream, bits int, e int64) (crypto.Signer, error) {
-	one, exponent := big.NewInt(1), big.NewInt(e)
+	exponent := big.NewInt(e)
 	p := rsaPrime(s, bits/2, exponent)
 	q := rsaPrime(s, bits/2, exponent)
-	phi := new(big.Int).Mul(new(big.Int).Sub(p, one), new(big.Int).Sub(q, one))
-	key := &rsa.PrivateKey{
-		PublicKey: rsa.PublicKey{N: new(big.Int).Mul(p, q), E: int(e)},
-		D:         new(big.Int).ModInverse(exponent, phi),
-		Primes:    []*big.Int{p, q},
-	}
-	key.Precompute()
-	if err := key.Validate(); err != nil {
+	key, err := rsaFromPrimes(p, q, exponent)
+	if err != nil {
 		return nil, err
 	}
 	return steady{key}, nil
 }
 
-// rsaPrime returns a prime p of the given size, its two highest bits set so
-// that a product of two has full length, with p-1 coprime to e.
+func rsaFromPrimes(p, q, e *big.Int) (*rsa.PrivateKey, error) {
+	one := big.NewInt(1)
+	phi := new(big.Int).Mul(new(big.Int).Sub(p, one), new(big.Int).Sub(q, one))
+	key := &rsa.PrivateKey{
+		PublicKey: rsa.PublicKey{N: new(big.Int).Mul(p, q), E: int(e.Int64())},
+		D:         new(big.Int).ModInverse(e, phi),
+		Primes:    []*big.Int{p, q},
+	}
+	key.Precompute()
+	return key, key.Validate()
+}
+
+// rsaPrime returns a prime p of the given size with p-1 coprime to e.
 func rsaPrime(s *stream, bits int, e *big.Int) *big.Int {
 	one, two := big.NewInt(1), big.NewInt(2)
-	p := new(big.Int).SetBytes(s.bytes(bits / 8))
-	p.SetBit(p, 0, 1).SetBit(p, bits-1, 1).SetBit(p, bits-2, 1)
+	p := rsaCandidate(s, bits)
 	for ; ; p.Add(p, two) {
 		if !p.ProbablyPrime(1) {
 			continue
@@ -138,4 +142,11 @@ func rsaPrime(s *stream, bits int, e *big.Int) *big.Int {
 			return p
 		}
 	}
+}
+
+// rsaCandidate returns the odd number where the search for a prime starts. Its
+// two highest bits are set so that a product of two has full length.
+func rsaCandidate(s *stream, bits int) *big.Int {
+	p := new(big.Int).SetBytes(s.bytes(bits / 8))
+	return p.SetBit(p, 0, 1).SetBit(p, bits-1, 1).SetBit(p, bits-2, 1)
 }

@@ -19,7 +19,8 @@ type Machine struct {
 	// Log replaces the events of Boot, for example by a real log.
 	Log *Log
 	// Container is the workload of a Confidential Space machine, measured
-	// into PCR 13 and listed in the canonical event log.
+	// into PCR 13, or with a TDX quote into RTMR 3, and listed in the canonical
+	// event log.
 	Container *Container
 	// Banks are the PCR banks; nil stands for GCEBanks.
 	Banks    []Alg
@@ -29,7 +30,10 @@ type Machine struct {
 	// NoCertificate leaves out the AK's certificate, as gotpm does with a
 	// key that it made itself.
 	NoCertificate bool
-	Edits         Edits
+	// Hardware adds the report of the processor; nil adds none, whatever the
+	// technology.
+	Hardware *Hardware
+	Edits    Edits
 }
 
 // Edits change one stage each; nil changes nothing. The later stages go on
@@ -75,6 +79,7 @@ func (m Machine) Attest(nonce []byte) (*Evidence, error) {
 		{"quoting", m.quote},
 		{"writing the log", func(e *Evidence) error { return m.writeLog(e, measured) }},
 		{"writing the canonical log", m.writeContainer},
+		{"reporting", m.report},
 		{"editing the message", func(e *Evidence) error { return apply(m.Edits.Attestation, e.Attestation) }},
 	} {
 		if err := step.do(e); err != nil {
@@ -129,7 +134,7 @@ func (m Machine) measure() (*Log, Banks, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		if m.Container != nil {
+		if m.Container != nil && !m.quotesTDX() {
 			if err := extendContents(alg, bank, m.Container.Contents()); err != nil {
 				return nil, nil, err
 			}
@@ -200,7 +205,11 @@ func (m Machine) writeContainer(e *Evidence) error {
 	if m.Container == nil {
 		return nil
 	}
-	raw, err := EncodeCEL(m.Banks, m.Container.Contents())
-	e.Attestation.CanonicalEventLog = raw
+	var err error
+	if m.quotesTDX() {
+		e.Attestation.CanonicalEventLog, err = EncodeRTMRCEL(m.Container.Contents())
+	} else {
+		e.Attestation.CanonicalEventLog, err = EncodeCEL(m.Banks, m.Container.Contents())
+	}
 	return err
 }

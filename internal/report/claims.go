@@ -23,8 +23,14 @@ func textClaims(p *page, c *claims.Claims) {
 	if c.Submods != nil && c.Submods.Container != nil {
 		textContainer(p, c)
 	}
+	if c.TEE != nil {
+		textTEE(p, c.TEE)
+	}
 	if c.TPM != nil {
 		textTPM(p, c.TPM)
+	}
+	if c.ValidUntil != 0 {
+		p.field("valid until", time.Unix(c.ValidUntil, 0).UTC().Format(time.RFC3339))
 	}
 	if len(c.Insecure) > 0 {
 		p.wrapped(strings.Join(c.Insecure, ", "), span{"  " + pad("insecure", fieldWidth) + " ", yellow})
@@ -71,6 +77,29 @@ func textTPM(p *page, t *claims.TPM) {
 	p.field("key", fmt.Sprintf("%s of %d bits, %s", t.AK.Algorithm, t.AK.Bits, trustWord(t.AK)))
 	p.field("banks", strings.Join(t.Banks, ", "))
 	p.field("nonce", t.Nonce)
+}
+
+// textTEE writes what a hardware report says that most policies ask for.
+func textTEE(p *page, t *claims.TEE) {
+	p.field("bound to", strings.Join(t.BoundTo, ", ")+" ("+t.Binding+")")
+	if r := t.SNP; r != nil {
+		p.field("report", fmt.Sprintf("SEV-SNP version %d, %s, VMPL %d, signed by a %s", r.ReportVersion, r.Product, r.VMPL, r.SigningKey))
+		p.field("measurement", r.Measurement)
+		p.field("tcb", tcbText(r.TCB.Reported)+", revocation "+r.Revocation)
+	}
+	if q := t.TDX; q != nil {
+		p.field("report", fmt.Sprintf("TDX quote version %d, FMSPC %s", q.QuoteVersion, q.PCK.FMSPC))
+		p.field("mrtd", q.MRTD)
+		p.field("tcb", q.TCBStatus)
+	}
+}
+
+func tcbText(t claims.TCB) string {
+	text := fmt.Sprintf("bootloader %d, tee %d, snp %d, microcode %d", t.BootLoader, t.TEE, t.SNP, t.Microcode)
+	if t.FMC != nil {
+		text = fmt.Sprintf("fmc %d, ", *t.FMC) + text
+	}
+	return text
 }
 
 // trustWord says why the key is trusted.

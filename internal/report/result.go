@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/attestctl/attestctl/evidence"
 	"github.com/attestctl/attestctl/evidence/claims"
@@ -46,6 +47,7 @@ func (r *Result) MarshalJSON() ([]byte, error) {
 		Error         string           `json:"error,omitempty"`
 		Insecure      []string         `json:"insecure,omitempty"`
 		UnknownFields int              `json:"unknown_fields,omitempty"`
+		ValidUntil    string           `json:"valid_until,omitempty"`
 		Checks        []evidence.Check `json:"checks,omitempty"`
 		Claims        *claims.Claims   `json:"claims,omitempty"`
 		Decision      *policy.Decision `json:"decision,omitempty"`
@@ -57,6 +59,9 @@ func (r *Result) MarshalJSON() ([]byte, error) {
 		doc.Format, doc.Insecure, doc.UnknownFields, doc.Checks = e.Format, e.Insecure, e.UnknownFields, e.Checks
 		if e.Verdict == evidence.Accepted {
 			doc.Claims, doc.Decision = e.Claims, r.Decision
+			if !e.ValidUntil.IsZero() {
+				doc.ValidUntil = e.ValidUntil.UTC().Format(time.RFC3339)
+			}
 		}
 	}
 	return marshalCompact(doc)

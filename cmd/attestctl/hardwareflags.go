@@ -1,0 +1,85 @@
+package main
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/attestctl/attestctl/evidence"
+	"github.com/attestctl/attestctl/internal/hint"
+)
+
+// hardwareFlags say what a hardware report must have been made for.
+func hardwareFlags(c *cobra.Command, x *evidence.Expect) {
+	f := c.Flags()
+	f.Var(&parsed[[]byte]{&x.TEENonce, parseTEENonce, "HEX", ""}, "tee-nonce", "nonce of the hardware report, where it has one of its own")
+	f.Var(&parsed[[]byte]{&x.ReportData, parseReportData, "HEX", ""}, "report-data", "all 64 bytes of report data that the hardware report must have")
+	f.Var(&parsed[[]byte]{&x.TEEExtra, parseHex, "HEX", ""}, "tee-extra", "what the workload bound into the report data besides nonce and key")
+	choice(c, &x.Binding, "tee-binding", "", "allow only this formula to bind the hardware report: "+strings.Join(evidence.Bindings(), ", "), evidence.Bindings())
+	f.Uint32Var(&x.VMPL, "vmpl", 0, "privilege `LEVEL` that an SEV-SNP report must have been asked for at")
+}
+
+// freshnessFlags say how old what Intel and AMD say may be.
+func freshnessFlags(c *cobra.Command, x *evidence.Expect) {
+	f := c.Flags()
+	f.Var(&parsed[time.Duration]{&x.MaxAge, parseAge, "AGE", ""}, "max-age", "refuse revocation lists and collateral older than AGE: 36h, 30d")
+	f.Uint32Var(&x.MinEvaluationDataNumber, "min-evaluation-number", 0, "lowest tcbEvaluationDataNumber `N` of Intel's collateral")
+}
+
+// checkHardware refuses flags that contradict each other.
+func checkHardware(x *evidence.Expect) error {
+	switch {
+	case x.ReportData != nil && (x.TEENonce != nil || x.TEEExtra != nil || x.Binding != "" && x.Binding != "report-data"):
+		return usagef("--report-data is all of the report data: it goes without --tee-nonce, --tee-extra and another --tee-binding")
+	case x.VMPL > maxVMPL:
+		return usagef("--vmpl %d: there are levels 0 to %d", x.VMPL, maxVMPL)
+	}
+	return nil
+}
+
+const maxVMPL = 3
+
+func parseHex(text string) ([]byte, error) {
+	b, err := hex.DecodeString(text)
+	switch {
+	case err != nil:
+		return nil, hint.New(errors.New("not hex"), "give hex digits only, two a byte, without 0x")
+	case len(b) == 0:
+		return nil, errors.New("empty")
+	}
+	return b, nil
+}
+
+func parseTEENonce(text string) ([]byte, error) {
+	b, err := parseHex(text)
+	if err == nil && len(b) > evidence.MaxNonce {
+		return nil, fmt.Errorf("%d bytes, at most %d fit into report data", len(b), evidence.MaxNonce)
+	}
+	return b, err
+}
+
+func parseReportData(text string) ([]byte, error) {
+	b, err := parseHex(text)
+	if err == nil && len(b) != evidence.ReportDataSize {
+		return nil, hint.New(fmt.Errorf("%d bytes, want %d", len(b), evidence.ReportDataSize), "write the zeros behind a shorter value too")
+	}
+	return b, err
+}
+
+// parseAge reads a duration, also in days.
+func parseAge(text string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		text = days + "h"
+		d, err := time.ParseDuration(text)
+		if err == nil && d > 0 && d < 1<<50 {
+			return 24 * d, nil
+		}
+	} else if d, err := time.ParseDuration(text); err == nil && d > 0 {
+		return d, nil
+	}
+	return 0, hint.New(errors.New("not an age"), "write 36h or 30d")
+}

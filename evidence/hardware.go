@@ -1,0 +1,135 @@
+package evidence
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/attestctl/attestctl/internal/hint"
+)
+
+// teeKind is the kind of hardware report that the evidence carries.
+type teeKind int
+
+const (
+	teeNone teeKind = iota
+	teeSNP
+	teeTDX
+)
+
+// String names the report for a person.
+func (k teeKind) String() string {
+	switch k {
+	case teeNone:
+		return "no hardware report"
+	case teeSNP:
+		return "SEV-SNP report"
+	case teeTDX:
+		return "TDX quote"
+	}
+	return "no hardware report"
+}
+
+// hardware is the signed report of the hardware that evidence carries, decoded
+// and not yet trusted. Its zero value is that there is none.
+type hardware struct {
+	kind teeKind
+	snp  *snpEvidence // for teeSNP
+	tdx  *tdxEvidence // for teeTDX
+}
+
+// reportData returns what the guest had the report made for.
+func (h *hardware) reportData() [64]byte {
+	switch h.kind {
+	case teeNone:
+	case teeSNP:
+		return h.snp.report.ReportData
+	case teeTDX:
+		return h.tdx.quote.ReportData
+	}
+	return [64]byte{}
+}
+
+// hardwareFindings is what is known of the hardware report.
+type hardwareFindings struct {
+	snp     *snpFindings // nil unless report and key were verified
+	tdx     *tdxFindings // the same
+	binding *binding     // nil unless the report data is what was expected
+}
+
+// checkTEE verifies the hardware report, if there is one, and requires one where
+// the firmware measured a technology that makes them.
+func (s *verification) checkTEE() {
+	s.checkPresent()
+	if s.hw.kind != teeSNP {
+		s.skipAll(snpChecks, "no SEV-SNP report")
+	}
+	if s.hw.kind != teeTDX {
+		s.skipAll(tdxChecks, "no TDX quote")
+	}
+	switch s.hw.kind {
+	case teeNone:
+		s.skip("tee.binding", "no hardware report")
+		return
+	case teeSNP:
+		s.checkSNP()
+	case teeTDX:
+		s.checkTDX()
+	}
+	detail, err := s.checkBinding()
+	s.record("tee.binding", detail, err)
+}
+
+func (s *verification) skipAll(ids []string, why string) {
+	for _, id := range ids {
+		s.skip(id, why)
+	}
+}
+
+// reportOf gives the report that a measured technology makes.
+var reportOf = map[string]teeKind{"AMD_SEV_SNP": teeSNP, "INTEL_TDX": teeTDX}
+
+// checkPresent compares the report with the technology that the firmware of the
+// machine measured, where the event log says.
+func (s *verification) checkPresent() {
+	measured := ""
+	if s.boot.boot != nil {
+		measured = s.boot.boot.Technology
+	}
+	wanted := reportOf[measured]
+	switch {
+	case s.hw.kind == wanted && wanted != teeNone:
+		s.record("tee.present", fmt.Sprintf("%v, as the firmware measured", s.hw.kind), nil)
+	case s.hw.kind == teeNone && wanted == teeNone:
+		s.skip("tee.present", "no hardware report, and none is called for")
+	case s.hw.kind == teeNone && s.want.InsecureNoHardwareReport:
+		s.skip("tee.present", fmt.Sprintf("no %v (--insecure-no-hardware-report)", wanted))
+	case s.hw.kind == teeNone:
+		s.record("tee.present", "", hint.New(fmt.Errorf("the firmware measured %s, and there is no %v", measured, wanted),
+			"take the evidence with gotpm attest --tee-technology; --insecure-no-hardware-report does without"))
+	case measured != "":
+		s.record("tee.present", "", hint.New(fmt.Errorf("the evidence has a %v, the firmware measured %s", s.hw.kind, measured),
+			"do not combine parts of two machines"))
+	default:
+		s.record("tee.present", s.hw.kind.String(), nil)
+	}
+}
+
+// rests notes that what was found ends to hold at a time.
+func (s *verification) rests(until time.Time) {
+	if !until.IsZero() && (s.until.IsZero() || until.Before(s.until)) {
+		s.until = until
+	}
+}
+
+// stale says that material is older than the user wants, which is nothing where
+// the user gave no age.
+func (s *verification) stale(what string, issued time.Time) error {
+	if age := s.want.Now.Sub(issued); s.want.MaxAge > 0 && age > s.want.MaxAge {
+		return hint.New(fmt.Errorf("%s is %v old, the limit is %v", what, age.Truncate(time.Hour), s.want.MaxAge),
+			"fetch the current one, or allow more with --max-age")
+	}
+	return nil
+}
+
+var errNoTime = errors.New("no time to verify at was given")
