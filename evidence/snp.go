@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"bytes"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -153,14 +154,21 @@ func (s *verification) checkRevocation(chain snp.Chain) (snp.Revocation, bool) {
 		s.skip("snp.revocation", "no CRL given")
 		return status, true
 	}
-	for _, list := range s.trust.amdCRLs {
-		if list.Issuer.String() != chain.Root.Subject.String() {
-			continue
-		}
-		if err = s.stale("the revocation list", list.ThisUpdate); err == nil {
-			s.rests(list.NextUpdate)
-			return status, s.record("snp.revocation", detail, nil)
+	list := newestCRL(s.trust.amdCRLs, chain.Root)
+	if err := s.stale("the revocation list", list.ThisUpdate); err != nil {
+		return status, s.record("snp.revocation", "", err)
+	}
+	s.rests(list.NextUpdate)
+	return status, s.record("snp.revocation", detail, nil)
+}
+
+// newestCRL returns the latest list of a root, of which there is one.
+func newestCRL(crls []*x509.RevocationList, root *x509.Certificate) *x509.RevocationList {
+	var newest *x509.RevocationList
+	for _, list := range crls {
+		if bytes.Equal(list.RawIssuer, root.RawSubject) && (newest == nil || list.ThisUpdate.After(newest.ThisUpdate)) {
+			newest = list
 		}
 	}
-	return status, s.record("snp.revocation", "", err)
+	return newest
 }

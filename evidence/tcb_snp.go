@@ -193,12 +193,12 @@ func snpKeyTCB(r *snp.Report, cert *snp.Certificate) *SNPKeyTCB {
 		Key: cert.Key.String(), ProductName: cert.ProductName, TCB: &level,
 		ChipID: hex.EncodeToString(cert.HWID), CSPID: cert.CSPID, WhyNot: misfits(r, cert),
 	}
-	k.Fits = len(k.WhyNot) == 0
+	k.Fits = len(k.WhyNot) == 0 && r.Matches(cert) == nil
 	return k
 }
 
-// misfits lists every way in which a certificate is not that of the key which
-// signs the report. Whether there is none is decided by [snp.Report.Matches].
+// misfits lists the ways in which a certificate is not that of the key which
+// signs the report.
 func misfits(r *snp.Report, cert *snp.Certificate) []string {
 	var list []string
 	if k := r.KeyInfo.SigningKey; k != cert.Key {
@@ -215,7 +215,7 @@ func misfits(r *snp.Report, cert *snp.Certificate) []string {
 			list = append(list, "chip: another one than the report's")
 		}
 	}
-	if err := r.Matches(cert); err != nil && !errors.Is(err, snp.ErrMismatch) || err != nil && len(list) == 0 {
+	if err := r.Matches(cert); err != nil && !errors.Is(err, snp.ErrMismatch) {
 		list = append(list, err.Error())
 	}
 	return list

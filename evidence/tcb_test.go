@@ -253,6 +253,9 @@ func TestNoProduct(t *testing.T) {
 			t.Errorf("%s: below %q, want that no floor applies", name, below)
 		}
 	}
+	if k := foreign.SNP.Certificate; k.Fits || len(k.WhyNot) != 1 || !strings.Contains(k.WhyNot[0], "no known product") {
+		t.Errorf("unknown processor: fits %t, %q; want that the product is not known", k.Fits, k.WhyNot)
+	}
 	misfit := tcbsOf(t, snpFile(t, "gsg-attestation.bin"), snpFile(t, "trustee-vcek.der"))
 	if below := misfit.Below(floor); len(below) != 1 || !strings.Contains(below[0], "does not fit") {
 		t.Errorf("product of a foreign certificate: below %q, want that no floor applies", below)
@@ -316,6 +319,22 @@ func TestTDXTCBs(t *testing.T) {
 				t.Errorf("fmspc %s, the collateral is for %s", got.PCK.FMSPC, want)
 			}
 		})
+	}
+}
+
+// TestBrokenPCK reads a quote whose PCK certificate says nothing of the platform.
+func TestBrokenPCK(t *testing.T) {
+	data := corpus.Read(t, "d-tdx/qvl-tdx_quote")
+	at := bytes.Index(data, []byte("-----BEGIN"))
+	block, rest := pem.Decode(data[at:])
+	oid := []byte{6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 1, 13, 1} // of the SGX extension
+	block.Bytes[bytes.Index(block.Bytes, oid)+len(oid)-1] = 0x7f
+	got := tcbsOf(t, slices.Concat(data[:at], pem.EncodeToMemory(block), rest), nil)
+	if p := got.TDX.PCK; !strings.Contains(p.Error, "no SGX extension") || p.SGXComponents != nil || p.FMSPC != "" {
+		t.Errorf("pck %+v, want an error alone", p)
+	}
+	if below := got.Below(floorOf(t, `{"TDX": {"pcesvn": 0}}`)); len(below) != 1 || !strings.HasPrefix(below[0], "pcesvn: ") {
+		t.Errorf("an unknown pcesvn is below %q", below)
 	}
 }
 

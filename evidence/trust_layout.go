@@ -48,8 +48,11 @@ func folderOf(folder string) *trustFolder {
 	return &trustFolders[i]
 }
 
-// layoutHint names the folders that can hold files.
-func layoutHint() string {
+// layoutHint says what there can be where a file or folder lies.
+func layoutHint(place string) string {
+	if strings.HasPrefix(place, collateralFolder+"/") {
+		return collateralHint
+	}
 	names := make([]string, 0, len(trustFolders))
 	for _, f := range trustFolders {
 		names = append(names, f.path)
@@ -108,7 +111,7 @@ func (t *Trust) addAMDKey(f *TrustFile) error {
 	}
 	c, err := snp.ParseCertificate(f.DER)
 	if err != nil {
-		return hint.New(err, "this folder is for VCEK and VLEK certificates; those of ARK, ASK and ASVK belong into amd/roots")
+		return hint.New(err, "give a VCEK or VLEK certificate; those of ARK, ASK and ASVK belong into amd/roots of a trust directory")
 	}
 	f.amdKey = c
 	t.amdKeys = append(t.amdKeys, c)
@@ -118,7 +121,7 @@ func (t *Trust) addAMDKey(f *TrustFile) error {
 func (t *Trust) addAMDCRL(f *TrustFile) error {
 	list, err := snp.ParseCRL(f.Data)
 	if err != nil {
-		return hint.New(err, "https://kdsintf.amd.com/vcek/v1/PRODUCT/crl serves what belongs here; Intel's lists are part of its collateral")
+		return hint.New(err, "give what https://kdsintf.amd.com/vcek/v1/PRODUCT/crl serves; Intel's lists are part of its collateral")
 	}
 	f.list(list)
 	t.amdCRLs = append(t.amdCRLs, list)

@@ -59,7 +59,7 @@ func readTrustFile(dir fs.FS, name, place string, d fs.DirEntry) ([]byte, error)
 		if !slices.ContainsFunc(trustFolders, func(f trustFolder) bool {
 			return f.path == place || strings.HasPrefix(f.path, place+"/")
 		}) {
-			return nil, hint.New(errors.New("folder is not part of the layout"), layoutHint())
+			return nil, hint.New(errors.New("folder is not part of the layout"), layoutHint(place))
 		}
 		return nil, nil
 	}
@@ -68,7 +68,7 @@ func readTrustFile(dir fs.FS, name, place string, d fs.DirEntry) ([]byte, error)
 	case place == "README.md" || place == collateralFolder+"/README.md":
 		return nil, nil
 	case row == nil:
-		return nil, hint.New(errors.New("file lies outside of the layout"), layoutHint())
+		return nil, hint.New(errors.New("file lies outside of the layout"), layoutHint(place))
 	case !d.Type().IsRegular():
 		return nil, errors.New("not a regular file")
 	}

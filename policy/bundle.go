@@ -66,8 +66,8 @@ func readBundle(name string, r io.Reader) (*Source, error) {
 // assembleBundle sorts out what is particular to a bundle: the library travels
 // with it, and the config stands in data.json.
 func assembleBundle(name string, files map[string]string) (*Source, error) {
-	for _, f := range library() {
-		if files[f.Path] != f.Text {
+	for _, f := range append(shippedModules(), File{libraryDir + "/entry.rego", entryModule}) {
+		if text, ok := files[f.Path]; ok && text != f.Text {
 			return nil, hint.New(fmt.Errorf("%s: %s is not the one of this attestctl", name, f.Path), rebuild)
 		}
 		delete(files, f.Path)

@@ -66,24 +66,3 @@ func openBuiltin(name string) (*Source, error) {
 	}
 	return readFS(builtinPrefix+name, sub)
 }
-
-// shippedLibrary is the folder of package rego that holds the library.
-const shippedLibrary = "lib"
-
-// library returns the modules of package attestctl: those embedded and the
-// entrypoint. Only a broken build can fail to hold one, and then no policy that
-// needs it compiles.
-func library() []File {
-	files := []File{{libraryDir + "/entry.rego", entryModule}}
-	names, err := fs.Glob(rego.FS, shippedLibrary+"/*.rego")
-	if err != nil {
-		return nil
-	}
-	for _, name := range names {
-		if text, err := fs.ReadFile(rego.FS, name); err == nil && kindOf(name) == kindModule {
-			files = append(files, File{path.Join(libraryDir, path.Base(name)), string(text)})
-		}
-	}
-	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
-	return files
-}

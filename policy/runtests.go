@@ -98,6 +98,17 @@ func (p *Policy) RunTests(ctx context.Context, o TestOptions) ([]TestResult, err
 // testModules adds the tests to the modules that decide.
 func (p *Policy) testModules() (map[string]*ast.Module, error) {
 	modules, found := maps.Clone(p.modules), problems{}
+	for _, f := range library(p.source.tests) {
+		if modules[f.Path] != nil {
+			continue
+		}
+		m, err := parseModule(f)
+		if err != nil {
+			return nil, err
+		}
+		guardCalls(m)
+		modules[f.Path] = m
+	}
 	for _, f := range p.source.tests {
 		m, err := parseModule(f)
 		if err != nil {

@@ -96,7 +96,7 @@ func (s *Source) setConfig(config map[string]any) error {
 // assemble makes a source of files that were read from anywhere: it checks
 // their names and texts, and tells modules, tests and config apart.
 func assemble(name string, files map[string]string) (*Source, error) {
-	s := &Source{name: name, library: library()}
+	s := &Source{name: name}
 	config, configPath := map[string]any{}, ""
 	for _, path := range slices.Sorted(maps.Keys(files)) {
 		text := files[path]
@@ -129,6 +129,7 @@ func assemble(name string, files map[string]string) (*Source, error) {
 	if len(s.modules) == 0 {
 		return nil, fmt.Errorf("%s: %w", name, errNoModules)
 	}
+	s.library = library(s.modules)
 	return s, s.setConfig(config)
 }
 

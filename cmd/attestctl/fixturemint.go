@@ -121,7 +121,7 @@ func (m *fixtureMint) add(c *cobra.Command) {
 		{&m.technology, "technology", "what the firmware measures", words(technologies)},
 		{&m.ak, "ak", "attestation key", words(keyTypes)},
 		{&m.secureBoot, "secure-boot", "UEFI Secure Boot", words(secureBootModes)},
-		{&m.binding, "binding", "what the hardware report is bound to", words(mintBindings)},
+		{&m.binding, "binding", "report data", words(mintBindings)},
 		{&m.format, "format", "form of the evidence", fixture.MintFormats()},
 	} {
 		*w.value = w.words[0]

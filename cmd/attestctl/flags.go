@@ -137,5 +137,25 @@ func outputFlag(c *cobra.Command, value *string) {
 
 func formatFlag(c *cobra.Command, value *string) {
 	choice(c, value, "format", "", "evidence format, which is detected otherwise", evidence.Formats())
-	c.Long += "\n\nFormats: " + strings.Join(evidence.Formats(), ", ")
+	c.Long += "\n\nFormats: " + wrapList(evidence.Formats())
+}
+
+// wrapList joins words in lines that fit a terminal.
+func wrapList(words []string) string {
+	const width = 90
+	text, line := "", 0
+	for i, w := range words {
+		if i < len(words)-1 {
+			w += ","
+		}
+		switch {
+		case i == 0:
+		case line+len(w) > width:
+			text, line = text+"\n  ", 0
+		default:
+			text += " "
+		}
+		text, line = text+w, line+len(w)+1
+	}
+	return text
 }

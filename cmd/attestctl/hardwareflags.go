@@ -19,7 +19,7 @@ func hardwareFlags(c *cobra.Command, x *evidence.Expect) {
 	f.Var(&parsed[[]byte]{&x.TEENonce, parseTEENonce, "HEX", ""}, "tee-nonce", "nonce of the hardware report, where it has one of its own")
 	f.Var(&parsed[[]byte]{&x.ReportData, parseReportData, "HEX", ""}, "report-data", "all 64 bytes of report data that the hardware report must have")
 	f.Var(&parsed[[]byte]{&x.TEEExtra, parseHex, "HEX", ""}, "tee-extra", "what the workload bound into the report data besides nonce and key")
-	choice(c, &x.Binding, "tee-binding", "", "allow only this formula to bind the hardware report: "+strings.Join(evidence.Bindings(), ", "), evidence.Bindings())
+	choice(c, &x.Binding, "tee-binding", "", "the one formula that may bind the hardware report", evidence.Bindings())
 	f.Uint32Var(&x.VMPL, "vmpl", 0, "privilege `LEVEL` that an SEV-SNP report must have been asked for at")
 }
 

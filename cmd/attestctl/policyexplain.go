@@ -49,7 +49,7 @@ of its own; --request is then refused. Exit codes: 0 allowed, 4 denied.`,
 	f.StringVar(&x.policy.ref, "policy", "", "`POLICY` that decides: builtin:NAME, a folder or a bundle file")
 	x.policy.addConfig(c)
 	completePolicy(c)
-	f.StringVar(&x.claims, "claims", "", "explain the decision over the claims in `FILE`, which nobody verified, instead of evidence")
+	f.StringVar(&x.claims, "claims", "", "explain over the claims in `FILE`, which nobody verified")
 	f.StringVar(&x.request, "request", "", "`JSON` object that the policy sees as input.request")
 	f.StringVar(&x.fixtures, "fixtures", "", "`FOLDER` of cases that the policy allows, to compare with")
 	outputFlag(c, &x.output)

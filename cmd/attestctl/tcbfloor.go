@@ -24,10 +24,15 @@ const (
 	maxNesting = 256
 )
 
+var errFloorSize = fmt.Errorf("larger than %d KiB", maxFloor>>10)
+
 // readFloor reads a floor, JSON or YAML. Text that is valid JSON is JSON.
 func readFloor(sys *system, name string) (evidence.Floor, error) {
 	f, err := sys.open(name)
-	if err != nil {
+	switch {
+	case codeOf(err) == exitRefused:
+		return evidence.Floor{}, errFloorSize // larger than any evidence, too
+	case err != nil:
 		return evidence.Floor{}, err
 	}
 	defer f.Close() //nolint:errcheck // nothing was written
@@ -36,7 +41,7 @@ func readFloor(sys *system, name string) (evidence.Floor, error) {
 	case err != nil:
 		return evidence.Floor{}, err
 	case len(data) > maxFloor:
-		return evidence.Floor{}, fmt.Errorf("larger than %d KiB", maxFloor>>10)
+		return evidence.Floor{}, errFloorSize
 	case !utf8.Valid(data):
 		return evidence.Floor{}, errors.New("not UTF-8")
 	}

@@ -40,18 +40,22 @@ them pass does it accept (exit 0) and print the claims that are proven.
 With --policy it then asks that policy about the claims, and prints the decision
 with every reason for a denial.
 
-FILE is the output of gotpm attest, in any of its forms, or the message of a
-tpm2_quote together with --sig and --pcrs; "-" is standard input. Directories are
+FILE is the output of gotpm attest, in any of its forms, the message of a
+tpm2_quote together with --sig and --pcrs, or an SEV-SNP report or TDX quote by
+itself; "-" is standard input. Directories are
 searched for regular files, hidden ones left out. For many files the exit code
 is the largest of theirs: 0 accepted, 1 not readable, 3 refused or untrusted, 4
 denied by the policy.
 
 The attestation key must chain to Google's roots, to those of --trust, or be the
-key that --ak-pub pins.`,
+key that --ak-pub pins; hardware reports to the roots of AMD and Intel. A machine
+whose firmware measured SEV-SNP or TDX must send its report, and the report data
+must have been made for the nonce by one of the formulas of --tee-binding.`,
 		Example: `  attestctl verify quote.dat --nonce 30c1f2...
   attestctl verify quote.dat --nonce 30c1f2... --at 2026-02-24 -o json
   attestctl verify quote.msg --sig quote.sig --pcrs quote.pcrs --log binary_bios_measurements \
     --ak-pub ak.pub --nonce 30c1f2...
+  attestctl verify report.bin --report-data 4f1a... --snp-cert vcek.der --crl milan.crl
   attestctl verify evidence/ --nonce 30c1f2... --trust anchors/
   attestctl verify quote.dat --nonce 30c1f2... --policy builtin:gce-cvm --config config.json`,
 		Args: arguments(1, -1, "FILE"),
@@ -131,7 +135,7 @@ func (v *verify) check(args []string) error {
 	if v.expect.InsecureEvidenceAK && v.trust.akPub != "" {
 		return usagef("--ak-pub and --insecure-evidence-ak contradict each other")
 	}
-	if countStdin(slices.Concat(args, v.parts.names(), []string{v.trust.akPub, v.policy.config})) > 1 {
+	if countStdin(slices.Concat(args, v.parts.names(), v.trust.names(), []string{v.policy.config})) > 1 {
 		return usagef("standard input (-) is named twice and can be read once")
 	}
 	return v.parts.check(args, v.format)

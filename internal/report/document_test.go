@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
@@ -20,19 +21,20 @@ import (
 // or a key could put it.
 func documents(s string) map[string]Document {
 	return map[string]Document{
-		"accepted":  accepted(s),
-		"refused":   refused(s),
-		"error":     &Result{File: s, Err: errors.New(s)},
-		"inspect":   &Inspection{Schema: SchemaInspection, File: s, Format: "x", Fields: []evidence.Field{{Path: s, Value: s}}},
-		"replay":    replayed(s),
-		"trust":     &TrustList{Schema: SchemaTrust, Anchors: []Anchor{{Path: s, Kind: "certificate", Subject: s, Origin: s}}},
-		"checks":    NewCheckList(evidence.Checks...),
-		"one check": NewCheckList(evidence.Checks[0]),
-		"version":   NewVersion(nil),
-		"denied":    denied(s),
-		"decision":  &Decision{Decision: *denied(s).Decision, Policy: s, File: s},
-		"diff":      policyDiff(s),
-		"bench":     &PolicyBench{Schema: SchemaPolicyBench, Policy: s, Engines: []Measurement{{Engine: s}}},
+		"accepted":    accepted(s),
+		"refused":     refused(s),
+		"error":       &Result{File: s, Err: errors.New(s)},
+		"inspect":     &Inspection{Schema: SchemaInspection, File: s, Format: "x", Fields: []evidence.Field{{Path: s, Value: s}}},
+		"replay":      replayed(s),
+		"trust":       &TrustList{Schema: SchemaTrust, Files: []TrustFile{{Path: s, Kind: "certificate", Purpose: s, Status: s, Subject: s, Origin: s}}},
+		"trust check": NewTrustCheck(s, time.Unix(0, 0), []evidence.Finding{{Path: s, Severity: evidence.SeverityError, Code: s, Detail: s}}),
+		"checks":      NewCheckList(evidence.Checks...),
+		"one check":   NewCheckList(evidence.Checks[0]),
+		"version":     NewVersion(nil),
+		"denied":      denied(s),
+		"decision":    &Decision{Decision: *denied(s).Decision, Policy: s, File: s},
+		"diff":        policyDiff(s),
+		"bench":       &PolicyBench{Schema: SchemaPolicyBench, Policy: s, Engines: []Measurement{{Engine: s}}},
 	}
 }
 
