@@ -8,7 +8,7 @@ import (
 )
 
 func TestConditions(t *testing.T) {
-	for _, name := range []string{"codelab", shippedCVM, shippedSpace, shippedBoot} {
+	for _, name := range []string{"codelab", shippedCVM, shippedSpace, shippedBoot, shippedSNP, shippedTDX} {
 		p := shipped(t, name)
 		var first []byte
 		for range 3 { // the order is that of the policy, every time

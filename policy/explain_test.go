@@ -72,7 +72,10 @@ func put(path string, value any) func(map[string]any) {
 	}
 }
 
-const shippedCVM, shippedSpace, shippedBoot = "gce-cvm", "confidential-space", "measured-boot"
+const (
+	shippedCVM, shippedSpace, shippedBoot = "gce-cvm", "confidential-space", "measured-boot"
+	shippedSNP, shippedTDX                = "sev-snp", "tdx"
+)
 
 func TestExplainShippedPolicies(t *testing.T) {
 	const other = "c467b76c47f0bdfa2a9d816aed7acd026d12d4a14677d31d17670d52aeab9ca4"

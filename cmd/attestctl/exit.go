@@ -18,7 +18,7 @@ const (
 	exitUsage    = 2
 	exitRefused  = 3 // malformed or not genuine
 	exitDenied   = 4 // genuine, denied by the policy
-	exitFailed   = 5 // tests of a policy or of fixtures failed
+	exitFailed   = 5 // tests of a policy or of fixtures failed, or a TCB is below a floor
 )
 
 // exitError is an error whose exit code has been decided.

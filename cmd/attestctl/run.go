@@ -45,12 +45,12 @@ func newRoot(sys *system) *cobra.Command {
 		Use:   "attestctl",
 		Short: "Verify confidential-computing evidence offline",
 		Long: `Attestctl verifies the evidence that a confidential VM gives about itself: TPM
-quotes, boot event logs and the keys that signed them. It opens no socket and
+quotes, boot event logs, hardware reports and the keys that signed them. It opens no socket and
 accepts nothing that it cannot prove.
 
 Exit codes: 0 accepted, 1 error of the tool or its environment, 2 wrong usage,
 3 evidence malformed or not genuine, 4 genuine but denied by the policy, 5 tests of
-a policy failed.`,
+a policy failed or a TCB is below a floor.`,
 		Example: `  attestctl verify quote.dat --nonce 5f0c...
   attestctl inspect quote.dat
   attestctl replay binary_bios_measurements --quote quote.dat`,
