@@ -13,11 +13,11 @@ import (
 // No policy has a configuration of its own: without one each of them denies
 // everything, with code "config".
 //
-//go:embed lib codelab confidential-space gce-cvm measured-boot
+//go:embed lib codelab confidential-space gce-cvm measured-boot sev-snp tdx
 var FS embed.FS
 
 // names lists the policies in FS, sorted.
-var names = []string{"codelab", "confidential-space", "gce-cvm", "measured-boot"}
+var names = []string{"codelab", "confidential-space", "gce-cvm", "measured-boot", "sev-snp", "tdx"}
 
 // Names returns the names of the policies that ship, sorted. The folder of each
 // in FS has its name.

@@ -16,6 +16,7 @@ import data.attestctl.container
 import data.attestctl.evidence
 import data.attestctl.gce
 import data.attestctl.message
+import data.attestctl.tee
 
 _settings := {
 	"ak_roots": {"kind": "sha256s", "required": false, "what": "the root certificates AKs may chain to"},
@@ -30,6 +31,7 @@ _settings := {
 	"restart_policies": {"kind": "names", "required": true, "what": "some of Never, OnFailure and Always"},
 	"secure_boot_db": {"kind": "sha256s", "required": true, "what": "the certificates that sign Container-Optimized OS"},
 	"secure_boot_pk": {"kind": "sha256s", "required": true, "what": "the platform keys that may own db"},
+	"tee_bound_to": {"kind": "bindings", "required": false, "what": "all that an SEV-SNP report must be made for"},
 	"unexplained_pcrs": {"kind": "pcr_indexes", "required": false, "what": "the PCRs that the event log need not explain"},
 	"zones": {"kind": "names", "required": false, "what": "the zones of the instances"},
 }
@@ -50,6 +52,7 @@ allow if {
 	gce.in_project(data.config.project_ids)
 	zone_accepted
 	gce.on_hardware(data.config.hwmodels)
+	tee_binding_accepted
 	boot.complete
 	boot.explained_but_for(config.get("unexplained_pcrs", []))
 	boot.firmware_not_debugged
@@ -214,3 +217,37 @@ deny contains {"code": "hardware", "msg": message.one_of(["hwmodel"], "hwmodels"
 	configured
 	not gce.on_hardware(data.config.hwmodels)
 }
+
+# METADATA
+# title: The hardware report may be that of another machine
+# description: |
+#   Its operator can put the report of a genuine SEV-SNP or TDX guest beside the
+#   vTPM of any other machine. On TDX the container is measured into the report, so
+#   that there it must be bound to the key of the vTPM, whose quote pins the boot.
+# custom:
+#   code: tee-binding
+#   claim: tee.bound_to
+deny contains {
+	"code": "tee-binding",
+	"msg": message.wants(["tee", "bound_to"], sprintf("all of %v", [_tee_bound_to])),
+} if {
+	configured
+	is_string(input.hwmodel)
+	not tee_binding_accepted
+}
+
+default _tee_bound_to := ["nonce", "ak"]
+
+_tee_bound_to := data.config.tee_bound_to if {
+	config.has("tee_bound_to")
+	input.hwmodel == "GCP_AMD_SEV_SNP"
+}
+
+# METADATA
+# title: The hardware report was made for this machine, or the technology has none
+# description: Of any technology but those that have none, the report must be bound.
+# custom:
+#   claim: tee.bound_to, hwmodel
+tee_binding_accepted if gce.on_hardware({"GCP_SHIELDED_VM", "GCP_AMD_SEV", "GCP_AMD_SEV_ES"})
+
+tee_binding_accepted if tee.bound_to(_tee_bound_to)

@@ -106,6 +106,41 @@ test_allowed[note] if {
 	_decide(case.claims, case.config) == {"allow": true, "codes": set()}
 }
 
+_hardware := ["GCP_AMD_SEV", "GCP_AMD_SEV_SNP", "GCP_INTEL_TDX"]
+
+_reported(model, bound_to) := _with({"hwmodel": model, "tee": {"bound_to": bound_to}})
+
+# On TDX the container is what the report says, so that no setting lets go of the key.
+test_report_bound[note] if {
+	some note, case in {
+		"SNP": {"claims": _reported("GCP_AMD_SEV_SNP", ["nonce", "ak"]), "codes": set()},
+		"TDX": {"claims": _reported("GCP_INTEL_TDX", ["nonce", "ak"]), "codes": set()},
+		"SNP, nonce": {"claims": _reported("GCP_AMD_SEV_SNP", ["nonce"]), "codes": {"tee-binding"}},
+		"TDX, nonce": {"claims": _reported("GCP_INTEL_TDX", ["nonce"]), "codes": {"tee-binding"}},
+		"SNP, key": {"claims": _reported("GCP_AMD_SEV_SNP", ["ak"]), "codes": {"tee-binding"}},
+		"text": {"claims": _reported("GCP_INTEL_TDX", "nonce ak"), "codes": {"tee-binding"}},
+		"null": {"claims": _reported("GCP_INTEL_TDX", null), "codes": {"tee-binding"}},
+		"SNP without a report": {"claims": _with({"hwmodel": "GCP_AMD_SEV_SNP"}), "codes": {"tee-binding"}},
+		"TDX without a report": {"claims": _with({"hwmodel": "GCP_INTEL_TDX"}), "codes": {"tee-binding"}},
+		"SEV has none": {"claims": _genuine, "codes": set()},
+	}
+	_decide(case.claims, object.union(_config, {"hwmodels": _hardware})).codes == case.codes
+}
+
+test_report_bound_to_the_nonce_where_that_suffices[note] if {
+	some note, case in {
+		"SNP": {"claims": _reported("GCP_AMD_SEV_SNP", ["nonce"]), "allow": true, "codes": set()},
+		"SNP, report data": {
+			"claims": _reported("GCP_AMD_SEV_SNP", ["report_data"]),
+			"allow": false, "codes": {"tee-binding"},
+		},
+		"TDX": {"claims": _reported("GCP_INTEL_TDX", ["nonce"]), "allow": false, "codes": {"tee-binding"}},
+		"TDX with the key": {"claims": _reported("GCP_INTEL_TDX", ["nonce", "ak"]), "allow": true, "codes": set()},
+	}
+	config := object.union(_config, {"hwmodels": _hardware, "tee_bound_to": ["nonce"]})
+	_decide(case.claims, config) == {"allow": case.allow, "codes": case.codes}
+}
+
 # Each change of the claims is refused, by one rule alone.
 test_denied_workload[note] if {
 	some note, case in _workload_cases
@@ -235,6 +270,8 @@ test_denied_by_config[note] if {
 		)},
 		"without pcrs": {"code": "config", "config": json.remove(_config, ["pcrs"])},
 		"SHA-1": {"code": "config", "config": object.union(_config, {"pcrs": {"sha1": {"4": [substring(_pcr4, 0, 40)]}}})},
+		"bound to nothing": {"code": "config", "config": object.union(_config, {"tee_bound_to": []})},
+		"bound to something else": {"code": "config", "config": object.union(_config, {"tee_bound_to": ["none"]})},
 		"tag for digest": {"code": "config", "config": object.union(_config, {"image_digests": ["workload:latest"]})},
 		"misspelt": {"code": "config", "config": object.union(_config, {"env_override": {"MODE": ["test"]}})},
 		"args not nested": {"code": "config", "config": object.union(_config, {"args": ["/workload"]})},

@@ -3,9 +3,8 @@
 # description: |
 #   Evidence of a Compute Engine machine: which it is, on what hardware it runs,
 #   and that its boot chain was signed by keys that the configuration names. What
-#   it does not check stands in README.md. Hardware reports of SEV-SNP and TDX,
-#   service accounts and dbgstat, which tokens carry, get their rules here when
-#   the claims exist.
+#   it does not check stands in README.md. Service accounts and dbgstat, which
+#   tokens carry, get their rules here when the claims exist.
 package attest
 
 import data.attestctl.boot
@@ -13,6 +12,7 @@ import data.attestctl.config
 import data.attestctl.evidence
 import data.attestctl.gce
 import data.attestctl.message
+import data.attestctl.tee
 
 _settings := {
 	"ak_roots": {"kind": "sha256s", "required": false, "what": "the root certificates AKs may chain to"},
@@ -24,6 +24,7 @@ _settings := {
 	"secure_boot_db": {"kind": "sha256s", "required": true, "what": "the certificates that may sign what boots"},
 	"secure_boot_pk": {"kind": "sha256s", "required": true, "what": "the platform keys that may own db"},
 	"technology_floor": {"kind": "technology", "required": false, "what": "the weakest technology that will do"},
+	"tee_bound_to": {"kind": "bindings", "required": false, "what": "all that a hardware report must be made for"},
 	"unexplained_pcrs": {"kind": "pcr_indexes", "required": false, "what": "the PCRs that the event log need not explain"},
 	"zones": {"kind": "names", "required": true, "what": "the zones of the instances"},
 }
@@ -47,6 +48,7 @@ allow if {
 	instance_accepted
 	hardware_accepted
 	floor_reached
+	tee_binding_accepted
 	boot.complete
 	boot.explained_but_for(config.get("unexplained_pcrs", []))
 	boot.firmware_not_debugged
@@ -299,3 +301,32 @@ deny contains {
 floor_reached if not config.has("technology_floor")
 
 floor_reached if gce.on_hardware(gce.technologies_from(data.config.technology_floor))
+
+# METADATA
+# title: The hardware report may be that of another machine
+# description: |
+#   A host can put the report of a genuine SEV-SNP or TDX guest beside the vTPM of
+#   any other machine. Only a report that was made for the key of the vTPM is sure
+#   to be of the machine that the rest of the evidence is about.
+# custom:
+#   code: tee-binding
+#   claim: tee.bound_to
+deny contains {
+	"code": "tee-binding",
+	"msg": message.wants(["tee", "bound_to"], sprintf("all of tee_bound_to: %v", [_tee_bound_to])),
+} if {
+	configured
+	is_string(input.hwmodel)
+	not tee_binding_accepted
+}
+
+_tee_bound_to := config.get("tee_bound_to", ["nonce", "ak"])
+
+# METADATA
+# title: The hardware report was made for this machine, or the technology has none
+# description: Of any technology but those that have none, the report must be bound.
+# custom:
+#   claim: tee.bound_to, hwmodel
+tee_binding_accepted if gce.on_hardware({"GCP_SHIELDED_VM", "GCP_AMD_SEV", "GCP_AMD_SEV_ES"})
+
+tee_binding_accepted if tee.bound_to(_tee_bound_to)

@@ -87,8 +87,8 @@ test_allowed[note] if {
 			"config": object.union(json.remove(_config, ["instance_ids", "instance_names"]), {"any_instance": true}),
 		},
 		"at the floor": {"claims": _genuine, "config": _floor("GCP_AMD_SEV")},
-		"above the floor": {"claims": _with({"hwmodel": "GCP_INTEL_TDX"}), "config": _floor("GCP_AMD_SEV_ES")},
-		"beside the floor": {"claims": _with({"hwmodel": "GCP_AMD_SEV_SNP"}), "config": _floor("GCP_INTEL_TDX")},
+		"above the floor": {"claims": _reported("GCP_INTEL_TDX"), "config": _floor("GCP_AMD_SEV_ES")},
+		"beside the floor": {"claims": _reported("GCP_AMD_SEV_SNP"), "config": _floor("GCP_INTEL_TDX")},
 		"Shielded VM will do": {"claims": _with({"hwmodel": "GCP_SHIELDED_VM"}), "config": _floor("GCP_SHIELDED_VM")},
 		"floor and list": {"claims": _genuine, "config": object.union(_config, {"technology_floor": "GCP_SHIELDED_VM"})},
 		"IMA in PCR 10": {
@@ -102,6 +102,52 @@ test_allowed[note] if {
 		},
 	}
 	_decide(case.claims, case.config) == {"allow": true, "codes": set()}
+}
+
+# A machine with the report of its hardware, bound to nonce and key.
+_reported(model) := _with({"hwmodel": model, "tee": {"bound_to": ["nonce", "ak"]}})
+
+_bound_to(value) := object.union(_reported("GCP_AMD_SEV_SNP"), {"tee": {"bound_to": value}})
+
+# The report of a machine beside the vTPM of another is bound to the nonce alone.
+test_denied_unbound_report[note] if {
+	some note, claims in {
+		"nonce alone": _bound_to(["nonce"]),
+		"key alone": _bound_to(["ak"]),
+		"report data": _bound_to(["report_data"]),
+		"nothing": _bound_to([]),
+		"text": _bound_to("nonce ak"),
+		"object": _bound_to({"nonce": "nonce", "ak": "ak"}),
+		"null": _bound_to(null),
+		"bound_to absent": json.remove(_reported("GCP_INTEL_TDX"), ["tee/bound_to"]),
+		"no report": _with({"hwmodel": "GCP_INTEL_TDX"}),
+	}
+	_decide(claims, _floor("GCP_AMD_SEV")) == {"allow": false, "codes": {"tee-binding"}}
+}
+
+test_report_bound_as_configured[note] if {
+	some note, case in {
+		"nonce suffices": {"bound_to": ["nonce"], "want": ["nonce"], "allow": true},
+		"more than asked for": {"bound_to": ["nonce", "ak"], "want": ["nonce"], "allow": true},
+		"report data": {"bound_to": ["report_data"], "want": ["report_data"], "allow": true},
+		"not the nonce": {"bound_to": ["report_data"], "want": ["nonce"], "allow": false},
+	}
+	config := object.union(_floor("GCP_AMD_SEV"), {"tee_bound_to": case.want})
+	_decide(_bound_to(case.bound_to), config).allow == case.allow
+}
+
+# What has no report is asked for none, and a technology that nobody knows for one.
+test_binding_by_technology[model] if {
+	some model, codes in {
+		"GCP_SHIELDED_VM": set(),
+		"GCP_AMD_SEV": set(),
+		"GCP_AMD_SEV_ES": set(),
+		"GCP_AMD_SEV_SNP": {"tee-binding"},
+		"GCP_INTEL_TDX": {"tee-binding"},
+		"GCP_OF_TOMORROW": {"tee-binding"},
+	}
+	config := object.union(_config, {"hwmodels": [model]})
+	_decide(_with({"hwmodel": model}), config).codes == codes
 }
 
 # Each change of the claims is refused, by one rule alone.
@@ -226,7 +272,7 @@ test_denied_below_the_floor[note] if {
 		"SEV-ES": {"claims": _with({"hwmodel": "GCP_AMD_SEV_ES"}), "floor": "GCP_INTEL_TDX"},
 		"absent": {"claims": _without("hwmodel"), "floor": "GCP_SHIELDED_VM"},
 		"null": {"claims": _with({"hwmodel": null}), "floor": "GCP_SHIELDED_VM"},
-		"unknown": {"claims": _with({"hwmodel": "GCP_AMD_SEV_SNP_2"}), "floor": "GCP_SHIELDED_VM"},
+		"unknown": {"claims": _reported("GCP_AMD_SEV_SNP_2"), "floor": "GCP_SHIELDED_VM"},
 		"of another type": {"claims": _with({"hwmodel": ["GCP_INTEL_TDX"]}), "floor": "GCP_SHIELDED_VM"},
 		"a rank": {"claims": _with({"hwmodel": 3}), "floor": "GCP_SHIELDED_VM"},
 	}
@@ -269,6 +315,9 @@ test_denied_by_config[note] if {
 		"without db": {"code": "config", "config": json.remove(_config, ["secure_boot_db"])},
 		"flag as text": {"code": "config", "config": object.union(_config, {"any_instance": "true"})},
 		"upper-case digest": {"code": "config", "config": object.union(_config, {"secure_boot_db": [upper(_db)]})},
+		"bound to nothing": {"code": "config", "config": object.union(_config, {"tee_bound_to": []})},
+		"bound to something else": {"code": "config", "config": object.union(_config, {"tee_bound_to": ["none"]})},
+		"bound to a word": {"code": "config", "config": object.union(_config, {"tee_bound_to": "nonce"})},
 		"PCR that must be explained": {"code": "config", "config": object.union(_config, {"unexplained_pcrs": [4]})},
 	}
 	_decide(_genuine, case.config) == {"allow": false, "codes": {case.code}}

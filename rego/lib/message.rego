@@ -20,8 +20,13 @@ wants(path, want) := sprintf("%s is %s, want %s", [concat(".", path), seen(path)
 one_of(path, setting) := wants(path, sprintf("one of %s: %v", [setting, config.get(setting, "unset")]))
 
 # METADATA
+# title: A claim and the values that it should have been among
+# description: As one_of, with the values themselves, for a setting with a default.
+among(path, setting, values) := wants(path, sprintf("one of %s: %v", [setting, values]))
+
+# METADATA
 # title: A claim as it was seen
-# description: The value at a path of up to four names, strings quoted, or the word absent (for null too).
+# description: The value at a path of up to five names, strings quoted, or the word absent (for null too).
 default seen(_) := "absent"
 
 seen(path) := sprintf("%q", [value]) if {
@@ -44,3 +49,5 @@ _value([a, b]) := input[a][b]
 _value([a, b, c]) := input[a][b][c]
 
 _value([a, b, c, d]) := input[a][b][c][d]
+
+_value([a, b, c, d, e]) := input[a][b][c][d][e]
