@@ -22,12 +22,26 @@ const committed = "../../fixtures"
 
 // evidenceArgs is the command line that judges a case as its case.yaml says.
 func evidenceArgs(c fixture.Case) []string {
-	args := []string{filepath.Join(c.Dir, c.File), "--nonce", fmt.Sprintf("%x", []byte(c.Spec.Nonce)), "--at", c.Spec.At.Format(time.RFC3339), "-o", "json"}
+	args := []string{filepath.Join(c.Dir, c.File), "--at", c.Spec.At.Format(time.RFC3339), "-o", "json"}
+	if len(c.Spec.Nonce) > 0 {
+		args = append(args, "--nonce", fmt.Sprintf("%x", []byte(c.Spec.Nonce)))
+	}
 	switch {
 	case c.Spec.AKPub != "":
 		args = append(args, "--ak-pub", filepath.Join(c.Dir, c.Spec.AKPub))
 	case c.Spec.Trust != "" && c.Spec.Trust != fixture.EmbeddedTrust:
 		args = append(args, "--trust", filepath.Join(c.Dir, c.Spec.Trust))
+	}
+	for name, value := range map[string][]byte{"--tee-nonce": c.Spec.TEENonce, "--report-data": c.Spec.ReportData, "--tee-extra": c.Spec.TEEExtra} {
+		if value != nil {
+			args = append(args, name, fmt.Sprintf("%x", value))
+		}
+	}
+	if c.Spec.TEEBinding != "" {
+		args = append(args, "--tee-binding", c.Spec.TEEBinding)
+	}
+	if c.Spec.VMPL != 0 {
+		args = append(args, "--vmpl", fmt.Sprint(c.Spec.VMPL))
 	}
 	for _, name := range c.Spec.Insecure {
 		args = append(args, "--"+name)
@@ -166,7 +180,7 @@ func libraryDecision(t *testing.T, c fixture.Case, ref, config string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := p.Topdown(policy.Limits{})
+	e, err := p.Topdown(policy.Limits{Deadline: testDeadline})
 	if err != nil {
 		t.Fatal(err)
 	}
