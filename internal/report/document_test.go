@@ -85,7 +85,7 @@ func TestHostileText(t *testing.T) {
 	for _, s := range hostile {
 		plain := map[string]int{}
 		for name, d := range documents("harmless") {
-			plain[name] = lines(t, d, "text")
+			plain[name] = lines(t, d)
 		}
 		for name, d := range documents(s) {
 			for _, format := range Formats() {
@@ -99,17 +99,17 @@ func TestHostileText(t *testing.T) {
 					}
 				}
 			}
-			if got := lines(t, d, "text"); got != plain[name] {
+			if got := lines(t, d); got != plain[name] {
 				t.Errorf("%s with %q has %d lines of text, want %d", name, s, got, plain[name])
 			}
 		}
 	}
 }
 
-func lines(t *testing.T, d Document, format string) int {
+func lines(t *testing.T, d Document) int {
 	t.Helper()
 	var out bytes.Buffer
-	if err := Write(&out, format, d, Style{}); err != nil {
+	if err := Write(&out, "text", d, Style{}); err != nil {
 		t.Fatal(err)
 	}
 	return strings.Count(out.String(), "\n")
