@@ -54,7 +54,7 @@ func TestHostileTCB(t *testing.T) {
 					t.Errorf("Write(%s, %s) with %q lets it through: %q", name, format, s, out.String())
 				}
 			}
-			if got, want := lines(t, d, "text"), lines(t, plain[name], "text"); got != want {
+			if got, want := lines(t, d), lines(t, plain[name]); got != want {
 				t.Errorf("%s with %q has %d lines of text, want %d", name, s, got, want)
 			}
 			var want, got any
