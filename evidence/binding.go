@@ -18,6 +18,9 @@ type binding struct {
 	name string
 	// proves lists what a report bound by it was made for: claims, tee.bound_to.
 	proves []string
+	// extra is whether the formula takes extra data. Where there is some, no other
+	// formula will do.
+	extra bool
 	// data returns the report data, or nil where the user or the evidence gives
 	// too little for the formula. An error says that the formula is ambiguous.
 	data func(bindingInput) ([]byte, error)
@@ -40,16 +43,17 @@ const ReportDataSize = 64
 const (
 	boundNonce      = "nonce"
 	boundAK         = "ak"
+	boundExtra      = "extra"
 	boundReportData = "report_data"
 )
 
 // bindings lists the formulas in the order in which they are tried.
 var bindings = []binding{
-	{"report-data", []string{boundReportData}, func(in bindingInput) ([]byte, error) { return in.reportData, nil }},
-	{"tee-nonce", []string{boundNonce}, wholeNonce},
-	{"nonce-padded", []string{boundNonce}, paddedNonce},
-	{"nonce-ak", []string{boundNonce, boundAK}, nonceAndAK},
-	{"workload-attestation", []string{boundNonce, boundAK}, workloadAttestation},
+	{"report-data", []string{boundReportData}, false, func(in bindingInput) ([]byte, error) { return in.reportData, nil }},
+	{"tee-nonce", []string{boundNonce}, false, wholeNonce},
+	{"nonce-padded", []string{boundNonce}, false, paddedNonce},
+	{"nonce-ak", []string{boundNonce, boundAK}, false, nonceAndAK},
+	{"workload-attestation", []string{boundNonce, boundAK}, true, workloadAttestation},
 }
 
 // Bindings lists the names of the formulas that --tee-binding takes.
@@ -136,7 +140,7 @@ func (s *verification) checkBinding() (detail string, err error) {
 	var tried []string
 	for i := range bindings {
 		b := &bindings[i]
-		if s.want.Binding != "" && b.name != s.want.Binding || in.reportData != nil && b.name != bindings[0].name {
+		if s.want.Binding != "" && b.name != s.want.Binding || !b.applies(in) {
 			continue
 		}
 		data, err := b.data(in)
@@ -145,8 +149,11 @@ func (s *verification) checkBinding() (detail string, err error) {
 			tried = append(tried, fmt.Sprintf("%s: %v", b.name, err))
 		case data == nil:
 		case bytes.Equal(data, got[:]):
-			s.found.binding = b
-			return fmt.Sprintf("%s: made for %s", b.name, strings.Join(b.proves, " and ")), nil
+			s.found.binding, s.found.boundTo = b.name, slices.Clone(b.proves)
+			if in.extra != nil {
+				s.found.boundTo = append(s.found.boundTo, boundExtra)
+			}
+			return fmt.Sprintf("%s: made for %s", b.name, strings.Join(s.found.boundTo, " and ")), nil
 		default:
 			tried = append(tried, b.name)
 		}
@@ -158,10 +165,23 @@ func (s *verification) checkBinding() (detail string, err error) {
 	return "", hint.New(err, "give what the guest put into the report: --tee-nonce, --report-data or --tee-binding")
 }
 
+// applies reports whether a formula may be tried: report data that is given leaves
+// no other, and extra data must be in it.
+func (b *binding) applies(in bindingInput) bool {
+	if in.reportData != nil {
+		return b.name == bindings[0].name
+	}
+	return in.extra == nil || b.extra
+}
+
 // checkFreshness wants something to compare with that nobody can have guessed.
 func (s *verification) checkFreshness(in bindingInput) error {
 	n := len(in.freshness())
 	switch {
+	case s.hardwareOnly && s.want.InsecureNoNonce:
+		return errors.New("the report data is not compared (--insecure-no-nonce)")
+	case s.hardwareOnly && in.reportData != nil && len(in.nonce) > 0:
+		return hint.New(errors.New("a nonce and all of the report data are given, and only the latter can be compared"), "leave one of them out")
 	case in.reportData != nil:
 		return nil
 	case n == 0:

@@ -82,7 +82,7 @@ func (s *verification) teeClaims(c *claims.Claims) {
 	if s.hw.kind == teeNone {
 		return
 	}
-	t := &claims.TEE{BoundTo: slices.Clone(s.found.binding.proves), Binding: s.found.binding.name}
+	t := &claims.TEE{BoundTo: s.found.boundTo, Binding: s.found.binding}
 	switch s.hw.kind {
 	case teeNone:
 	case teeSNP:

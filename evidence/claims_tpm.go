@@ -124,7 +124,7 @@ func (s *verification) nothingLaunched() bool {
 	if s.boot.boot == nil {
 		return false
 	}
-	if s.measuredTDX() && (s.found.tdx == nil || s.hw.tdx.quote.RTMR[rtmr3] != [48]byte{}) {
+	if s.measuredTDX() && (s.found.tdx == nil || !s.boundToAK() || s.hw.tdx.quote.RTMR[rtmr3] != [48]byte{}) {
 		return false
 	}
 	for _, b := range s.banks() {

@@ -93,6 +93,11 @@ func (x Expect) requiredPCRs() []int {
 	return x.RequirePCRs
 }
 
+// expectsReport reports whether something is expected of a hardware report.
+func (x Expect) expectsReport() bool {
+	return x.TEENonce != nil || x.ReportData != nil || x.TEEExtra != nil || x.Binding != "" || x.VMPL != 0
+}
+
 // insecure names the options in force, as flags.
 func (x Expect) insecure() []string {
 	var names []string

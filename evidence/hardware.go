@@ -3,6 +3,7 @@ package evidence
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/attestctl/attestctl/internal/hint"
@@ -54,7 +55,8 @@ func (h *hardware) reportData() [64]byte {
 type hardwareFindings struct {
 	snp     *snpFindings // nil unless report and key were verified
 	tdx     *tdxFindings // the same
-	binding *binding     // nil unless the report data is what was expected
+	binding string       // the formula of the report data; "" unless it is what was expected
+	boundTo []string     // what the report was made for
 }
 
 // checkTEE verifies the hardware report, if there is one, and requires one where
@@ -80,6 +82,9 @@ func (s *verification) checkTEE() {
 	s.record("tee.binding", detail, err)
 }
 
+// boundToAK reports whether the hardware report is that of this vTPM's machine.
+func (s *verification) boundToAK() bool { return slices.Contains(s.found.boundTo, boundAK) }
+
 func (s *verification) skipAll(ids []string, why string) {
 	for _, id := range ids {
 		s.skip(id, why)
@@ -90,29 +95,55 @@ func (s *verification) skipAll(ids []string, why string) {
 var reportOf = map[string]teeKind{"AMD_SEV_SNP": teeSNP, "INTEL_TDX": teeTDX}
 
 // checkPresent compares the report with the technology that the firmware of the
-// machine measured, where the event log says.
+// machine measured, where the event log says, and with what the user expects.
 func (s *verification) checkPresent() {
 	measured := ""
 	if s.boot.boot != nil {
 		measured = s.boot.boot.Technology
 	}
 	wanted := reportOf[measured]
-	switch {
-	case s.hw.kind == wanted && wanted != teeNone:
-		s.record("tee.present", fmt.Sprintf("%v, as the firmware measured", s.hw.kind), nil)
-	case s.hw.kind == teeNone && wanted == teeNone:
-		s.skip("tee.present", "no hardware report, and none is called for")
-	case s.hw.kind == teeNone && s.want.InsecureNoHardwareReport:
+	if s.hw.kind == teeNone && wanted != teeNone && s.want.InsecureNoHardwareReport && !s.want.expectsReport() {
 		s.skip("tee.present", fmt.Sprintf("no %v (--insecure-no-hardware-report)", wanted))
+		return
+	}
+	err := s.reportExpected()
+	if err == nil {
+		err = reportFits(s.hw.kind, wanted, measured)
+	}
+	switch {
+	case err != nil:
+		s.record("tee.present", "", err)
 	case s.hw.kind == teeNone:
-		s.record("tee.present", "", hint.New(fmt.Errorf("the firmware measured %s, and there is no %v", measured, wanted),
-			"take the evidence with gotpm attest --tee-technology; --insecure-no-hardware-report does without"))
-	case measured != "":
-		s.record("tee.present", "", hint.New(fmt.Errorf("the evidence has a %v, the firmware measured %s", s.hw.kind, measured),
-			"do not combine parts of two machines"))
+		s.skip("tee.present", "no hardware report, and none is called for")
+	case wanted != teeNone:
+		s.record("tee.present", fmt.Sprintf("%v, as the firmware measured", s.hw.kind), nil)
 	default:
 		s.record("tee.present", s.hw.kind.String(), nil)
 	}
+}
+
+// reportExpected compares the report with what the user expects of one.
+func (s *verification) reportExpected() error {
+	switch {
+	case s.hw.kind == teeNone && s.want.expectsReport():
+		return errors.New("a hardware report is expected by the options, and there is none")
+	case s.hw.kind == teeTDX && s.want.VMPL != 0:
+		return errors.New("a VMPL is expected, and the evidence has a TDX quote")
+	}
+	return nil
+}
+
+// reportFits compares the report with the one that the measured technology calls
+// for. Where the log says nothing of a technology, any will do.
+func reportFits(got, wanted teeKind, measured string) error {
+	switch {
+	case got == wanted, measured == "" && got != teeNone:
+		return nil
+	case got == teeNone:
+		return hint.New(fmt.Errorf("the firmware measured %s, and there is no %v", measured, wanted),
+			"take the evidence with gotpm attest --tee-technology; --insecure-no-hardware-report does without")
+	}
+	return hint.New(fmt.Errorf("the evidence has a %v, the firmware measured %s", got, measured), "do not combine parts of two machines")
 }
 
 // rests notes that what was found ends to hold at a time.

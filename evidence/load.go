@@ -17,7 +17,7 @@ type FormatError struct {
 }
 
 // Error says what is wrong with the input.
-func (e *FormatError) Error() string { return e.Err.Error() }
+func (e *FormatError) Error() string { return clip(e.Err.Error()) }
 
 // Unwrap returns the cause.
 func (e *FormatError) Unwrap() error { return e.Err }

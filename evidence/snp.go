@@ -150,8 +150,10 @@ func (s *verification) checkRevocation(chain snp.Chain) (snp.Revocation, bool) {
 		return status, s.record("snp.revocation", "", err)
 	case status == snp.RevocationRevoked:
 		return status, s.record("snp.revocation", "", errors.New(detail))
+	case status == snp.RevocationUnchecked && s.want.MaxAge > 0:
+		return status, s.record("snp.revocation", "", hint.New(errors.New("an age is asked for, and there is no CRL of "+chain.Root.Subject.CommonName), "give it with --crl"))
 	case status == snp.RevocationUnchecked:
-		s.skip("snp.revocation", "no CRL given")
+		s.skip("snp.revocation", "no CRL of "+chain.Root.Subject.CommonName+" given")
 		return status, true
 	}
 	list := newestCRL(s.trust.amdCRLs, chain.Root)
@@ -162,11 +164,11 @@ func (s *verification) checkRevocation(chain snp.Chain) (snp.Revocation, bool) {
 	return status, s.record("snp.revocation", detail, nil)
 }
 
-// newestCRL returns the latest list of a root, of which there is one.
+// newestCRL returns the list of a root that lasts longest, of which there is one.
 func newestCRL(crls []*x509.RevocationList, root *x509.Certificate) *x509.RevocationList {
 	var newest *x509.RevocationList
 	for _, list := range crls {
-		if bytes.Equal(list.RawIssuer, root.RawSubject) && (newest == nil || list.ThisUpdate.After(newest.ThisUpdate)) {
+		if bytes.Equal(list.RawIssuer, root.RawSubject) && (newest == nil || list.NextUpdate.After(newest.NextUpdate)) {
 			newest = list
 		}
 	}

@@ -2,6 +2,8 @@ package evidence
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -34,7 +36,7 @@ func (s *verification) checkTDX() {
 	s.record("tdx.attributes", fmt.Sprintf("%016x, not under debug", uint64(q.Attributes)), checkTDXAttributes(q.Attributes))
 	pck, err := s.tdxChain(q)
 	trusted := s.record("tdx.chain", fmt.Sprintf("PCK of the %s CA, FMSPC %x", pck.CA, pck.FMSPC), err)
-	signed := s.record("tdx.signature", fmt.Sprintf("version %d, ECDSA P-256", q.Version), q.VerifySignature())
+	signed := s.record("tdx.signature", fmt.Sprintf("version %d, ECDSA P-256", q.Version), cmp.Or(q.VerifySignature(), checkQE(&q.QEReport)))
 	if !trusted || !signed {
 		s.notRun("the quote is not proven", "tdx.collateral", "tdx.rtmr")
 		return
@@ -44,6 +46,28 @@ func (s *verification) checkTDX() {
 	if s.checkRTMRs(q, f) && current {
 		s.found.tdx = f
 	}
+}
+
+// The quoting enclave of Intel for TDX. A platform's provisioning enclave certifies
+// the keys of any enclave that may ask it, so that the signature alone says nothing
+// of who made the quote (Intel PCS API 4, enclave identity of id TD_QE).
+const (
+	qeSigner    = "dc9e2a7c6f948f17474e34a7fc43ed030f7c1563f1babddf6340c82e0e54a8c5"
+	qeProductID = 2
+	qeDebug     = 1 << 1 // of the first byte of ATTRIBUTES (Intel SDM 3D, 38.7.1)
+)
+
+// checkQE refuses a quote that another enclave made.
+func checkQE(e *tdx.QEReport) error {
+	switch {
+	case hex.EncodeToString(e.MRSigner[:]) != qeSigner:
+		return fmt.Errorf("the quoting enclave is signed by %x, which is not Intel", e.MRSigner)
+	case e.ISVProdID != qeProductID:
+		return fmt.Errorf("the quoting enclave is product %d of Intel, want %d", e.ISVProdID, qeProductID)
+	case e.Attributes[0]&qeDebug != 0:
+		return errors.New("the quoting enclave is under debug: whoever runs the platform can read its keys")
+	}
+	return nil
 }
 
 // checkTDXAttributes refuses a trust domain that the host can look into.
@@ -71,6 +95,9 @@ func (s *verification) tdxChain(q *tdx.Quote) (tdx.PCK, error) {
 // is for the policy, which reads tee.tdx.tcb_status.
 func (s *verification) checkCollateral(q *tdx.Quote, f *tdxFindings) bool {
 	if s.trust.collateral == nil {
+		if s.want.MaxAge > 0 || s.want.MinEvaluationDataNumber > 0 {
+			return s.record("tdx.collateral", "", hint.New(errors.New("an age or evaluation number is asked for, and there is no collateral"), "give it with --collateral"))
+		}
 		s.skip("tdx.collateral", "no collateral given")
 		return true
 	}
@@ -79,7 +106,11 @@ func (s *verification) checkCollateral(q *tdx.Quote, f *tdxFindings) bool {
 		return s.record("tdx.collateral", "", hint.New(err, "fetch the TCB info of this platform"))
 	}
 	status, err := c.Evaluate(q, f.pck, s.trust.intel, s.want.Now, tdx.Options{MinEvaluationDataNumber: s.want.MinEvaluationDataNumber})
-	if err == nil {
+	switch {
+	case err != nil:
+	case status.TCBStatus == tdx.Revoked:
+		err = errors.New("this platform's TCB level is revoked by Intel")
+	default:
 		err = s.stale("the collateral", status.Issued)
 	}
 	if err != nil {

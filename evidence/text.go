@@ -36,6 +36,10 @@ func firstByte(b []byte) byte {
 	return 0
 }
 
+// maxStrings bounds the strings of a text form, of which several in a row are one
+// value: a decoder takes memory for each.
+const maxStrings = 1 << 14
+
 var errUnclosedString = errors.New("a string is not closed")
 
 // countBraces counts the opening braces of protobuf's text form, or else of its
@@ -47,13 +51,16 @@ func countBraces(b []byte, text bool) (int, error) {
 	if text {
 		opening, quotes, comment = "{<", `"'`, "#"
 	}
-	count := 0
+	count, texts := 0, 0
 	for i := 0; i < len(b); i++ {
 		c := rune(b[i])
 		switch {
 		case strings.ContainsRune(opening, c):
 			count++
 		case strings.ContainsRune(quotes, c):
+			if texts++; texts > maxStrings {
+				return 0, fmt.Errorf("more than %d strings", maxStrings)
+			}
 			end := stringEnd(b, i)
 			if end < 0 {
 				return 0, fmt.Errorf("byte %d: %w", i, errUnclosedString)

@@ -46,7 +46,8 @@ func (s *verification) checkCEL() {
 		s.notRun("the log is not that of the quoted PCR", "cel.cos")
 		return
 	}
-	if s.record("cel.cos", container.ImageReference, checkContainer(container, findings)) {
+	ok := s.record("cel.cos", container.ImageReference, checkContainer(container, findings))
+	if ok && (register == replay.ContainerPCR || s.boundToAK()) { // a quote of another machine brings its own container
 		s.cos = &celFindings{container}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,6 +36,8 @@ func checkHardware(x *evidence.Expect) error {
 	switch {
 	case x.ReportData != nil && (x.TEENonce != nil || x.TEEExtra != nil || x.Binding != "" && x.Binding != "report-data"):
 		return usagef("--report-data is all of the report data: it goes without --tee-nonce, --tee-extra and another --tee-binding")
+	case x.InsecureNoNonce && (x.TEENonce != nil || x.ReportData != nil):
+		return usagef("--insecure-no-nonce contradicts --tee-nonce and --report-data")
 	case x.VMPL > maxVMPL:
 		return usagef("--vmpl %d: there are levels 0 to %d", x.VMPL, maxVMPL)
 	}
@@ -70,13 +73,12 @@ func parseReportData(text string) ([]byte, error) {
 	return b, err
 }
 
-// parseAge reads a duration, also in days.
+// parseAge reads a duration, or a number of days.
 func parseAge(text string) (time.Duration, error) {
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		text = days + "h"
-		d, err := time.ParseDuration(text)
-		if err == nil && d > 0 && d < 1<<50 {
-			return 24 * d, nil
+	const day, most = 24 * time.Hour, 36500
+	if number, ok := strings.CutSuffix(text, "d"); ok {
+		if days, err := strconv.ParseUint(number, 10, 32); err == nil && days > 0 && days <= most {
+			return time.Duration(days) * day, nil
 		}
 	} else if d, err := time.ParseDuration(text); err == nil && d > 0 {
 		return d, nil

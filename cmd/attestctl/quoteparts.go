@@ -30,12 +30,14 @@ func (q *quoteParts) names() []string { return []string{q.sig, q.pcrs, q.log, q.
 // formatTPM2Quote is the only format that consists of parts.
 const formatTPM2Quote = "tpm2-quote"
 
+// formatTDX is the format that a CCEL goes with.
+const formatTDX = "tdx-quote"
+
 func (q *quoteParts) check(args []string, format string) error {
+	if q.ccel != "" {
+		return q.checkCCEL(args, format)
+	}
 	switch {
-	case q.ccel != "" && q.given():
-		return usagef("--ccel belongs to a TDX quote, --sig, --pcrs and --log to a tpm2_quote")
-	case q.ccel != "" && len(args) != 1:
-		return usagef("--ccel belongs to one TDX quote, and %d files are named", len(args))
 	case !q.given():
 		return nil
 	case q.sig == "" || q.pcrs == "":
@@ -44,6 +46,19 @@ func (q *quoteParts) check(args []string, format string) error {
 		return usagef("--sig and --pcrs belong to one message, and %d files are named", len(args))
 	case format != "" && format != formatTPM2Quote:
 		return usagef("--sig and --pcrs are of format %s, not %s", formatTPM2Quote, format)
+	}
+	return nil
+}
+
+// checkCCEL wants a TDX quote beside the log, and nothing of a tpm2_quote.
+func (q *quoteParts) checkCCEL(args []string, format string) error {
+	switch {
+	case q.given():
+		return usagef("--ccel belongs to a TDX quote, --sig, --pcrs and --log to a tpm2_quote")
+	case format != "" && format != formatTDX:
+		return usagef("--ccel belongs to a TDX quote, which is of format %s, not %s", formatTDX, format)
+	case len(args) != 1:
+		return usagef("--ccel belongs to one TDX quote, and %d files are named", len(args))
 	}
 	return nil
 }

@@ -98,6 +98,9 @@ func (v *verify) run(args []string) error {
 	if err != nil {
 		return err
 	}
+	if many && v.parts.ccel != "" {
+		return usagef("--ccel belongs to one TDX quote, and a directory is named")
+	}
 	v.warnInsecure()
 	out, err := report.NewResults(v.sys.stdout, v.output, report.Run{Style: v.sys.style(), Many: many})
 	if err != nil {

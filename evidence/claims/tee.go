@@ -6,8 +6,8 @@ type TEE struct {
 	// Type is the technology: SEV_SNP or TDX.
 	Type string `json:"type" jsonschema:"enum=SEV_SNP,enum=TDX"`
 	// BoundTo lists what the report data proves the report was made for: the
-	// nonce, the attestation key of the vTPM (ak), or all the bytes that the user
-	// gave (report_data). A report that is not bound to ak may be that of another
+	// nonce, the attestation key of the vTPM (ak), further data of the workload
+	// (extra), or all the bytes that the user gave (report_data). A report that is not bound to ak may be that of another
 	// machine.
 	BoundTo []string `json:"bound_to"`
 	// Binding names the formula by which the report data was made.

@@ -49,7 +49,7 @@ func (c *Collateral) Evaluate(q *Quote, pck PCK, roots *Roots, at time.Time, opt
 	}
 	s := Status{
 		TCBEvaluationDataNumber: min(info.TCBEvaluationDataNumber, qe.TCBEvaluationDataNumber),
-		Issued:                  earliest(info.Issued, qe.Issued),
+		Issued:                  earliest(e.crlsIssued, info.Issued, qe.Issued),
 		NextUpdate:              e.nextUpdate,
 		NotAfter:                earliest(e.notAfter, e.nextUpdate),
 	}
@@ -90,6 +90,7 @@ type evaluation struct {
 	floor      uint32
 	rootCRL    *x509.RevocationList
 	nextUpdate time.Time
+	crlsIssued time.Time // the earlier issue of both CRLs
 	notAfter   time.Time
 }
 
@@ -131,6 +132,7 @@ func (e *evaluation) revocation() error {
 		return fmt.Errorf("pck crl: %w", err)
 	}
 	e.nextUpdate = earliest(e.rootCRL.NextUpdate, crl.NextUpdate)
+	e.crlsIssued = earliest(e.rootCRL.ThisUpdate, crl.ThisUpdate)
 	return notRevoked(crl, e.pck.Certificate)
 }
 

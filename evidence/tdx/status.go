@@ -87,7 +87,7 @@ type Status struct {
 	AdvisoryIDs             []string  // sorted union of the three, such as INTEL-SA-00837
 	TCBEvaluationDataNumber uint32    // the lower one of TCB info and QE identity
 	TCBDate                 time.Time // the earliest of the matching TCB levels
-	Issued                  time.Time // the earlier issue of TCB info and QE identity
+	Issued                  time.Time // the earliest issue of TCB info, QE identity and both CRLs
 	NextUpdate              time.Time // the earliest of TCB info, QE identity and both CRLs
 	NotAfter                time.Time // the earliest end of everything this rests on, certificates included
 }

@@ -35,7 +35,6 @@ func tdxCases() []Case {
 		withStatus("sw_hardening_needed", "SWHardeningNeeded"),
 		withStatus("configuration_needed", "ConfigurationNeeded"),
 		withStatus("out_of_date", "OutOfDate"),
-		withStatus("revoked_level", "Revoked"),
 		{Name: "unchecked", Want: "accepted: tee.tdx.tcb_status is unchecked", trust: trusting(func(files map[string][]byte) error {
 			for name := range files {
 				if strings.HasPrefix(name, "intel/collateral/") {
@@ -97,6 +96,11 @@ func tdxSignatureCases() []Case {
 		{Name: "flipped_qe_report_signature", edit: flipped(report + qeReportSize)},
 		{Name: "flipped_qe_auth_data", edit: flipped(report + qeReportSize + 64 + 2)},
 		{Name: "qe_vouches_for_another_key", edit: reportingTDX(func(t *TDX) { t.Edits.QEReport = flipping(320) })},
+		{Name: "own_quoting_enclave", edit: reportingTDX(func(t *TDX) { t.Edits.QEReport = flipping(128) })},
+		{Name: "other_product_of_intel", edit: reportingTDX(func(t *TDX) { t.Edits.QEReport = flipping(256) })},
+		{Name: "quoting_enclave_under_debug", edit: reportingTDX(func(t *TDX) {
+			t.Edits.QEReport = func(b []byte) error { b[48] |= 2; return nil }
+		})},
 		{Name: "signature_is_zero", edit: reportingTDX(func(t *TDX) {
 			t.Edits.Quote = func(b []byte) error { clear(b[signature : signature+64]); return nil }
 		})},
@@ -156,6 +160,7 @@ func collateralCases() []Case {
 		{Name: "revoked_tcb_signing", edit: edited(func(e *TDXEdits) {
 			e.Revoked = func(q *TDXQuote) []*x509.Certificate { return []*x509.Certificate{q.Intel.TCBSigning} }
 		})},
+		{Name: "revoked_level", edit: reportingTDX(func(t *TDX) { t.Status = "Revoked" })},
 		{Name: "no_root_crl", edit: without("root_ca.crl")},
 		{Name: "no_pck_crl", edit: without("pck_crl_platform.der")},
 		{Name: "no_qe_identity", edit: without("qe_identity.json")},

@@ -33,7 +33,7 @@ func (t TDX) Collateral(keys *Keys) (map[string][]byte, error) {
 		make func() ([]byte, error)
 	}{
 		{"tcbinfo/" + hex.EncodeToString(sgxPlatform.fmspc[:]) + ".json", func() ([]byte, error) { return in.sign("tcbInfo", t.tcbInfo(), t.Edits.TCBInfo) }},
-		{"qe_identity.json", func() ([]byte, error) { return in.sign("enclaveIdentity", t.qeIdentity(keys), t.Edits.QEIdentity) }},
+		{"qe_identity.json", func() ([]byte, error) { return in.sign("enclaveIdentity", t.qeIdentity(), t.Edits.QEIdentity) }},
 		{"pck_crl_platform.der", func() ([]byte, error) { return in.crl(in.Platform, in.platform, revoked) }},
 		{"pck_crl_processor.der", func() ([]byte, error) { return in.crl(in.Processor, in.proc, revoked) }},
 		{"root_ca.crl", func() ([]byte, error) { return in.crl(in.Root, in.root, revoked) }},
@@ -96,11 +96,11 @@ func withAdvisories(level object, advisories []string) object {
 }
 
 // qeIdentity describes the quoting enclave.
-func (t TDX) qeIdentity(keys *Keys) object {
+func (t TDX) qeIdentity() object {
 	d := t.document("TD_QE", 2)
 	d["miscselect"], d["miscselectMask"] = "00000000", "FFFFFFFF"
 	d["attributes"], d["attributesMask"] = "11000000000000000000000000000000", "FBFFFFFFFFFFFFFF0000000000000000"
-	d["mrsigner"], d["isvprodid"] = strings.ToUpper(hex.EncodeToString(qeSigner(keys))), 2
+	d["mrsigner"], d["isvprodid"] = strings.ToUpper(hex.EncodeToString(qeSigner())), 2
 	d["tcbLevels"] = []any{svnLevel(qeSVN, t.QEStatus, nil), svnLevel(1, "OutOfDate", []string{"INTEL-SA-00003"})}
 	return d
 }

@@ -85,7 +85,7 @@ _malformed(settings) := {problem |
 
 _kinds := {
 	"argument_lists": "a list of lists of strings",
-	"bindings": "a list of some of nonce, ak and report_data",
+	"bindings": "a list of some of nonce, ak, extra and report_data",
 	"bits": "a list of numbers of 1 to 16 lower-case hex digits",
 	"chip_ids": "a list of strings of 128 lower-case hex digits, not all zero",
 	"count": "a whole number from 0 up",

@@ -16,7 +16,7 @@ is_type(technology) if input.tee.type == technology
 # METADATA
 # title: The report was made for all of these
 # description: |
-#   Of nonce, ak and report_data. A report that is not bound to the ak beside it
+#   Of nonce, ak, extra and report_data. A report that is not bound to the ak beside it
 #   may be that of another machine.
 # custom:
 #   claim: tee.bound_to

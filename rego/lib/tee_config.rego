@@ -12,7 +12,7 @@ is_kind(kind, value) if {
 
 # unchecked and Revoked are no status to be content with.
 _words := {
-	"bindings": {"nonce", "ak", "report_data"},
+	"bindings": {"nonce", "ak", "extra", "report_data"},
 	"signing_keys": {"VCEK", "VLEK"},
 	"tcb_statuses": {
 		"UpToDate", "SWHardeningNeeded", "ConfigurationNeeded", "ConfigurationAndSWHardeningNeeded",
