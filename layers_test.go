@@ -26,6 +26,7 @@ var layers = map[string][]string{
 	"evidence/tpm":    {},
 	"evidence/snp":    {},
 	"evidence/tdx":    {},
+	"evidence/token":  {},
 	"internal/hint":   {},
 	"replay":          {"evidence/tpm"},
 
@@ -59,7 +60,7 @@ var fences = []struct {
 	{"github.com/google/go-eventlog", []string{"evidence", "replay", "internal/forge"}},
 	{"github.com/google/go-sev-guest", []string{"evidence", "internal/forge"}},
 	{"github.com/google/go-tdx-guest", []string{"evidence", "internal/forge"}},
-	{"github.com/lestrrat-go/jwx", []string{"evidence", "server"}},
+	{"github.com/lestrrat-go/jwx", []string{"evidence/token", "server"}},
 	{"github.com/open-policy-agent/opa", []string{"policy"}},
 	{"github.com/tetratelabs/wazero", []string{"policy"}},
 	{"github.com/spf13/cobra", []string{"cmd/attestctl"}},
