@@ -2,6 +2,7 @@ package policy
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
@@ -99,8 +100,9 @@ func filesIn(tb testing.TB, pattern string) map[string]string {
 // BenchmarkEngines compares the engines on the policies that ship, from the same
 // input bytes to the decision.
 func BenchmarkEngines(b *testing.B) {
-	claims := claimsOf(b, "../fixtures/gce-sev/want.json")
+	of := map[string]string{"confidential-space": "confidential-space", "sev-snp": "gce-snp", "tdx": "gce-tdx"}
 	for name, p := range shippedPolicies(b) {
+		claims := claimsOf(b, "../fixtures/"+cmp.Or(of[name], "gce-sev")+"/want.json")
 		reference, wasm := enginesOf(b, p, Limits{Deadline: time.Second})
 		raw := inputOf(b, claims).json
 		run := func(name string, e Engine, parse bool) {
