@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,14 +87,16 @@ func tdxQuotes(tb testing.TB) []realReport {
 	for name, offset := range map[string]int{
 		"gtg-cos-113-tdx-quote.dat":       inQuote,
 		"gtg-quote_v5_sample.dat":         inQuote5,
+		"trustee-tdx_quote_4.dat":         inQuote,
 		"trustee-tdx_quote_5.dat":         inQuote5,
 		"trustee-az-td-quote.bin":         inQuote,
 		"qvl-tdx_quote":                   inQuote,
 		"fb-dcap-tdx-1766059550570652607": inQuote,
 	} {
 		data := corpus.Read(tb, "d-tdx/"+name)
+		floor := map[string]string{"trustee-tdx_quote_4.dat": "tdx.attributes"}[name] // a trust domain under debug
 		list = append(list, realReport{
-			name: name, data: data, at: at, reportData: data[offset : offset+evidence.ReportDataSize],
+			name: name, data: data, at: at, floor: floor, reportData: data[offset : offset+evidence.ReportDataSize],
 			check: func(t *claims.TEE) string {
 				if t.TDX == nil || t.TDX.TCBStatus != "unchecked" || len(t.TDX.RTMR) != 4 {
 					return fmt.Sprintf("tdx = %+v, want an unchecked status", t.TDX)
@@ -102,6 +105,7 @@ func tdxQuotes(tb testing.TB) []realReport {
 			},
 		})
 	}
+	slices.SortFunc(list, func(a, b realReport) int { return strings.Compare(a.name, b.name) })
 	return list
 }
 
@@ -188,6 +192,9 @@ func failed(res *evidence.Result, check string) bool {
 // follows the report or quote proper is padding, which the decoders look at.
 func TestRealReportsAltered(t *testing.T) {
 	for _, r := range slices.Concat(snpReports(t)[1:2], snpReports(t)[5:6], tdxQuotes(t)[:2]) {
+		if _, err := r.verify(t, r.data, nil); err != nil {
+			t.Fatalf("%s: %v", r.name, err)
+		}
 		for i := 0; i < len(r.data); i += 9 {
 			altered := slices.Clone(r.data)
 			altered[i] ^= 0x10
