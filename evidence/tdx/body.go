@@ -24,17 +24,17 @@ type Body struct {
 }
 
 func (r *reader) body(tdx15 bool) (b Body) {
-	r.fill(b.TeeTCBSVN[:])
-	r.fill(b.MRSeam[:])
-	r.fill(b.MRSignerSeam[:])
-	b.SeamAttributes, b.Attributes, b.XFAM = r.u64(), Attributes(r.u64()), r.u64()
+	r.Fill(b.TeeTCBSVN[:])
+	r.Fill(b.MRSeam[:])
+	r.Fill(b.MRSignerSeam[:])
+	b.SeamAttributes, b.Attributes, b.XFAM = r.U64(), Attributes(r.U64()), r.U64()
 	for _, dst := range b.measurements() {
-		r.fill(dst)
+		r.Fill(dst)
 	}
-	r.fill(b.ReportData[:])
+	r.Fill(b.ReportData[:])
 	if tdx15 {
-		r.fill(b.TeeTCBSVN2[:])
-		r.fill(b.MRServiceTD[:])
+		r.Fill(b.TeeTCBSVN2[:])
+		r.Fill(b.MRServiceTD[:])
 	}
 	return b
 }

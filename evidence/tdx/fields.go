@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/attestctl/attestctl/evidence/strictjson"
 )
 
 // fields reads the members of one JSON object. The first failure sticks in the
@@ -25,16 +27,16 @@ func (f fields) ok() bool { return *f.err == nil }
 
 // get returns a member of the given kind. Where it is missing and needed, or is
 // of another kind, that is an error; ok says whether there is a value.
-func (f fields) get(name string, k kind, needed bool) (node, bool) {
-	for _, m := range f.node.members {
-		if m.name != name {
+func (f fields) get(name string, k strictjson.Kind, needed bool) (node, bool) {
+	for _, m := range f.node.Members {
+		if m.Name != name {
 			continue
 		}
-		if m.value.kind != k {
+		if m.Value.Kind != k {
 			f.fail("%s.%s is of another type", f.path, name)
 			return node{}, false
 		}
-		return m.value, f.ok()
+		return m.Value, f.ok()
 	}
 	if needed {
 		f.fail("%s.%s is missing", f.path, name)
@@ -43,8 +45,8 @@ func (f fields) get(name string, k kind, needed bool) (node, bool) {
 }
 
 func (f fields) text(name string) string {
-	n, _ := f.get(name, text, true)
-	return n.text
+	n, _ := f.get(name, strictjson.Text, true)
+	return n.Text
 }
 
 // is reads a text that has one possible value.
@@ -55,13 +57,13 @@ func (f fields) is(name, want string) {
 }
 
 func (f fields) number(name string, limit uint32) uint32 {
-	n, ok := f.get(name, number, true)
+	n, ok := f.get(name, strictjson.Number, true)
 	if !ok {
 		return 0
 	}
-	v, err := strconv.ParseUint(string(n.raw), 10, 64)
+	v, err := strconv.ParseUint(n.Text, 10, 64)
 	if err != nil || v > uint64(limit) {
-		f.fail("%s.%s is %s, at most %d is possible", f.path, name, n.raw, limit)
+		f.fail("%s.%s is %s, at most %d is possible", f.path, name, n.Raw, limit)
 		return 0
 	}
 	return uint32(v) //nolint:gosec // at most limit
@@ -89,17 +91,17 @@ func (f fields) time(name string) time.Time {
 }
 
 func (f fields) child(name string) fields {
-	n, _ := f.get(name, object, true)
+	n, _ := f.get(name, strictjson.Object, true)
 	return fields{f.path + "." + name, n, f.err}
 }
 
 // children reads an array of objects.
 func (f fields) children(name string, needed bool) []fields {
-	n, _ := f.get(name, array, needed)
-	list := make([]fields, 0, len(n.items))
-	for i, item := range n.items {
+	n, _ := f.get(name, strictjson.Array, needed)
+	list := make([]fields, 0, len(n.Items))
+	for i, item := range n.Items {
 		path := fmt.Sprintf("%s.%s[%d]", f.path, name, i)
-		if item.kind != object {
+		if item.Kind != strictjson.Object {
 			f.fail("%s is no object", path)
 			return nil
 		}
@@ -110,14 +112,14 @@ func (f fields) children(name string, needed bool) []fields {
 
 // texts reads an array of strings that may be missing.
 func (f fields) texts(name string) []string {
-	n, _ := f.get(name, array, false)
+	n, _ := f.get(name, strictjson.Array, false)
 	var list []string
-	for _, item := range n.items {
-		if item.kind != text {
+	for _, item := range n.Items {
+		if item.Kind != strictjson.Text {
 			f.fail("%s.%s has an item that is no string", f.path, name)
 			return nil
 		}
-		list = append(list, item.text)
+		list = append(list, item.Text)
 	}
 	return list
 }

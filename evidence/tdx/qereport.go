@@ -18,21 +18,21 @@ type QEReport struct {
 
 // parseQEReport decodes the report that r has just taken.
 func parseQEReport(r *reader) (e QEReport) {
-	if r.err != nil {
+	if r.Err != nil {
 		return e
 	}
-	r.off -= qeReportSize
-	r.fill(e.CPUSVN[:])
-	e.MiscSelect = r.u32()
+	r.Off -= qeReportSize
+	r.Fill(e.CPUSVN[:])
+	e.MiscSelect = r.U32()
 	r.zero("the qe report after miscselect", 28)
-	r.fill(e.Attributes[:])
-	r.fill(e.MREnclave[:])
+	r.Fill(e.Attributes[:])
+	r.Fill(e.MREnclave[:])
 	r.zero("the qe report after mrenclave", 32)
-	r.fill(e.MRSigner[:])
+	r.Fill(e.MRSigner[:])
 	r.zero("the qe report after mrsigner", 96)
-	e.ISVProdID, e.ISVSVN = r.u16(), r.u16()
+	e.ISVProdID, e.ISVSVN = r.U16(), r.U16()
 	r.zero("the qe report after isvsvn", 60)
-	r.fill(e.ReportData[:])
+	r.Fill(e.ReportData[:])
 	return e
 }
 

@@ -66,28 +66,29 @@ func ParseQuote(raw []byte) (*Quote, error) {
 	if len(raw) > MaxQuote {
 		return nil, fmt.Errorf("tdx quote: %d bytes, at most %d are read", len(raw), MaxQuote)
 	}
-	r := &reader{buf: raw}
+	r := newReader(raw)
 	q := &Quote{}
 	r.header(q)
 	q.Body = r.body(q.BodyType == bodyTDX15)
-	if r.err == nil {
-		q.Signed = raw[:r.off:r.off]
+	if r.Err == nil {
+		q.Signed = raw[:r.Off:r.Off]
 	}
-	size := r.u32()
-	if left := len(raw) - r.off; r.err == nil && uint64(size) > uint64(left) { //nolint:gosec // left is not negative
-		r.fail("signature data of %d bytes, have %d", size, left)
+	size := r.U32()
+	if left := len(raw) - r.Off; r.Err == nil && uint64(size) > uint64(left) { //nolint:gosec // left is not negative
+		r.Fail("signature data of %d bytes, have %d", size, left)
 	}
-	data := &reader{buf: raw, off: r.off, err: r.err}
-	if r.err == nil {
-		data.buf = raw[:r.off+int(size)]
-		r.off += int(size)
-		q.Padding = len(raw) - r.off
+	data := newReader(raw)
+	data.Off, data.Err = r.Off, r.Err
+	if r.Err == nil {
+		data.Buf = raw[:r.Off+int(size)]
+		r.Off += int(size)
+		q.Padding = len(raw) - r.Off
 		r.zero("the padding after the quote", q.Padding)
-		data.err = r.err
+		data.Err = r.Err
 	}
 	data.signatureData(q)
-	if data.err != nil {
-		return nil, fmt.Errorf("tdx quote: %w", data.err)
+	if data.Err != nil {
+		return nil, fmt.Errorf("tdx quote: %w", data.Err)
 	}
 	return q, nil
 }
@@ -95,62 +96,62 @@ func ParseQuote(raw []byte) (*Quote, error) {
 // header reads the quote header (A.3.1) and, in version 5, the type and size of
 // the body (A.4.2).
 func (r *reader) header(q *Quote) {
-	if q.Version = r.u16(); q.Version != 4 && q.Version != 5 {
-		r.fail("version is %d, want 4 or 5", q.Version)
+	if q.Version = r.U16(); q.Version != 4 && q.Version != 5 {
+		r.Fail("version is %d, want 4 or 5", q.Version)
 	}
 	r.is("attestation key type", keyTypeECDSAP256)
-	if tee := r.u32(); tee != teeTypeTDX {
-		r.fail("tee type is 0x%x, want 0x%x (TDX)", tee, teeTypeTDX)
+	if tee := r.U32(); tee != teeTypeTDX {
+		r.Fail("tee type is 0x%x, want 0x%x (TDX)", tee, teeTypeTDX)
 	}
-	q.QESVN, q.PCESVN = r.u16(), r.u16()
-	if r.fill(q.QEVendorID[:]); q.QEVendorID != qeVendorIntel {
-		r.fail("quoting enclave vendor is %x, want %x (Intel)", q.QEVendorID, qeVendorIntel)
+	q.QESVN, q.PCESVN = r.U16(), r.U16()
+	if r.Fill(q.QEVendorID[:]); q.QEVendorID != qeVendorIntel {
+		r.Fail("quoting enclave vendor is %x, want %x (Intel)", q.QEVendorID, qeVendorIntel)
 	}
-	r.fill(q.UserData[:])
+	r.Fill(q.UserData[:])
 	q.BodyType = bodyTDX10
 	if q.Version != 5 {
 		return
 	}
 	size := uint32(0)
-	switch q.BodyType = r.u16(); q.BodyType {
+	switch q.BodyType = r.U16(); q.BodyType {
 	case bodyTDX10:
 		size = bodySize10
 	case bodyTDX15:
 		size = bodySize15
 	default:
-		r.fail("body type is %d, want %d (TDX 1.0) or %d (TDX 1.5)", q.BodyType, bodyTDX10, bodyTDX15)
+		r.Fail("body type is %d, want %d (TDX 1.0) or %d (TDX 1.5)", q.BodyType, bodyTDX10, bodyTDX15)
 	}
-	if got := r.u32(); got != size {
-		r.fail("body of %d bytes, want %d for type %d", got, size, q.BodyType)
+	if got := r.U32(); got != size {
+		r.Fail("body of %d bytes, want %d for type %d", got, size, q.BodyType)
 	}
 }
 
 // signatureData reads the ECDSA quote signature data (A.3.8 to A.3.11).
 func (r *reader) signatureData(q *Quote) {
-	r.fill(q.Signature[:])
-	r.fill(q.AttestationKey[:])
+	r.Fill(q.Signature[:])
+	r.Fill(q.AttestationKey[:])
 	r.is("certification data type", certQEReport)
 	r.sized("certification data")
-	q.rawQEReport = r.take(qeReportSize)
+	q.rawQEReport = r.Take(qeReportSize)
 	q.QEReport = parseQEReport(r)
-	r.fill(q.QEReportSignature[:])
-	q.QEAuthData = r.take(int(r.u16()))
+	r.Fill(q.QEReportSignature[:])
+	q.QEAuthData = r.Take(int(r.U16()))
 	r.is("certification data type inside the qe report certification data", certPEMChain)
 	r.sized("certificate chain")
-	if r.err == nil {
+	if r.Err == nil {
 		r.chain(q)
 	}
 }
 
 // chain reads the PEM text of the PCK chain up to the end.
 func (r *reader) chain(q *Quote) {
-	text := r.buf[r.off:]
+	text := r.Buf[r.Off:]
 	if n := len(text); n > 0 && text[n-1] == 0 {
 		text, q.ChainPadding = text[:n-1], 1
 	}
 	ders, certs, err := splitPEM(text, 3)
 	if err != nil {
-		r.fail("pck certificate chain: %w", err)
+		r.Fail("pck certificate chain: %w", err)
 		return
 	}
 	q.PCKChain, q.chain = ders, certs

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/attestctl/attestctl/evidence/strictjson"
 )
 
 // Document is what TCB info and QE identity have in common. It is not to be
@@ -30,22 +32,22 @@ func (d *Document) open(raw []byte, name string) (fields, error) {
 	if len(raw) == 0 {
 		return f, errMissing
 	}
-	doc, err := parseJSON(raw)
+	doc, err := form.Parse(raw)
 	if err != nil {
 		return f, err
 	}
-	if doc.kind != object {
+	if doc.Kind != strictjson.Object {
 		return f, errors.New("not an object")
 	}
-	for _, m := range doc.members {
-		if m.name != name && m.name != "signature" {
-			return f, fmt.Errorf("member %q beside %q and \"signature\"", m.name, name)
+	for _, m := range doc.Members {
+		if m.Name != name && m.Name != "signature" {
+			return f, fmt.Errorf("member %q beside %q and \"signature\"", m.Name, name)
 		}
 	}
 	outer := fields{"document", doc, &failed}
 	outer.hex("signature", d.Signature[:])
 	f.node = outer.child(name).node
-	d.Signed = f.node.raw
+	d.Signed = []byte(f.node.Raw)
 	d.Issued, d.NextUpdate = f.time("issueDate"), f.time("nextUpdate")
 	d.TCBEvaluationDataNumber = f.number("tcbEvaluationDataNumber", 1<<31-1)
 	return f, failed

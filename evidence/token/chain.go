@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/attestctl/attestctl/evidence/strictjson"
 )
 
 // ErrUntrusted means that a token's certificates do not lead to a trusted root.
@@ -117,6 +119,6 @@ func checkProfile(leaf, intermediate, root *x509.Certificate) error {
 	return nil
 }
 
-func nameOf(c *x509.Certificate) string { return quote(c.Subject.CommonName) }
+func nameOf(c *x509.Certificate) string { return strictjson.Quote(c.Subject.CommonName) }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

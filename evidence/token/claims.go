@@ -3,6 +3,8 @@ package token
 import (
 	"errors"
 	"strings"
+
+	"github.com/attestctl/attestctl/evidence/strictjson"
 )
 
 // Claims are what a verified token says, under the names of Google's tokens. An
@@ -146,10 +148,10 @@ func decodeContainer(f fields) *Container {
 	if !f.isNull("cmd_override") {
 		c.CmdOverride = f.texts("cmd_override")
 	}
-	list, _ := f.of("image_signatures", array)
-	for _, n := range list.items {
-		if n.kind != object {
-			f.fail("image_signatures", "holds %v, want objects", n.kind)
+	list, _ := f.of("image_signatures", strictjson.Array)
+	for _, n := range list.Items {
+		if n.Kind != strictjson.Object {
+			f.fail("image_signatures", "holds %v, want objects", n.Kind)
 			return c
 		}
 		s := fields{f.name("image_signatures"), n, f.err}

@@ -3,6 +3,8 @@ package token
 import (
 	"strconv"
 	"time"
+
+	"github.com/attestctl/attestctl/evidence/strictjson"
 )
 
 // Field is one line of a description.
@@ -47,24 +49,24 @@ func describeCertificate(i int, item string) []Field {
 }
 
 func appendFields(list []Field, path string, n node) []Field {
-	switch n.kind {
-	case object:
-		for _, m := range n.members {
-			list = appendFields(list, path+"."+plain(m.name), m.value)
+	switch n.Kind {
+	case strictjson.Object:
+		for _, m := range n.Members {
+			list = appendFields(list, path+"."+plain(m.Name), m.Value)
 		}
 		return list
-	case array:
-		for i, v := range n.items {
+	case strictjson.Array:
+		for i, v := range n.Items {
 			list = appendFields(list, path+"["+strconv.Itoa(i)+"]", v)
 		}
 		return list
-	case number:
-		return append(list, Field{path, n.text + readable(path, n.text)})
-	case boolean:
-		return append(list, Field{path, strconv.FormatBool(n.yes)})
-	case text:
-		return append(list, Field{path, plain(n.text)})
-	case null:
+	case strictjson.Number:
+		return append(list, Field{path, n.Text + readable(path, n.Text)})
+	case strictjson.Boolean:
+		return append(list, Field{path, strconv.FormatBool(n.Yes)})
+	case strictjson.Text:
+		return append(list, Field{path, plain(n.Text)})
+	case strictjson.Null:
 	}
 	return append(list, Field{path, "null"})
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/attestctl/attestctl/evidence/strictjson"
 )
 
 const (
@@ -47,11 +49,11 @@ func parseHeader(raw []byte) (header, error) {
 	if failed != nil {
 		return header{}, failed
 	}
-	_, hasType := n.get("typ")
-	_, hasKeyID := n.get("kid")
+	_, hasType := n.Get("typ")
+	_, hasKeyID := n.Get("kid")
 	switch {
 	case hasType && typ != "JWT": // RFC 8725 3.11
-		return header{}, fmt.Errorf("typ is %s, want \"JWT\"", quote(typ))
+		return header{}, fmt.Errorf("typ is %s, want \"JWT\"", strictjson.Quote(typ))
 	case hasKeyID && !isKeyID(h.keyID):
 		return header{}, fmt.Errorf("kid is not 1 to %d letters, digits or -_+/=", maxKeyID)
 	case len(h.x5c) > maxX5C:
@@ -63,16 +65,16 @@ func parseHeader(raw []byte) (header, error) {
 // extraMembers returns the members beside alg, kid and typ, if it knows them.
 func extraMembers(n node) ([]string, error) {
 	var extra []string
-	for _, m := range n.members {
-		switch m.name {
+	for _, m := range n.Members {
+		switch m.Name {
 		case "alg", "kid", "typ":
 		case "x5c", "jku", "jwk":
-			extra = append(extra, m.name)
+			extra = append(extra, m.Name)
 		default:
-			if why := refused[m.name]; why != "" {
-				return nil, fmt.Errorf("member %q: %s", m.name, why)
+			if why := refused[m.Name]; why != "" {
+				return nil, fmt.Errorf("member %q: %s", m.Name, why)
 			}
-			return nil, fmt.Errorf("unknown member %s", quote(m.name))
+			return nil, fmt.Errorf("unknown member %s", strictjson.Quote(m.Name))
 		}
 	}
 	return extra, nil

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+
+	"github.com/attestctl/attestctl/evidence/strictjson"
 )
 
 // Limits on keys. Genuine key sets have 1 to 30 keys of 2048 to 4096 bits.
@@ -62,21 +64,21 @@ func ParseJWKS(data []byte) (*JWKS, error) {
 	if err != nil {
 		return nil, fmt.Errorf("key set: %w", err)
 	}
-	list, ok := n.get("keys")
-	if !ok || list.kind != array {
+	list, ok := n.Get("keys")
+	if !ok || list.Kind != strictjson.Array {
 		return nil, errors.New("key set has no array \"keys\"")
 	}
-	if len(list.items) == 0 || len(list.items) > maxKeys {
-		return nil, fmt.Errorf("key set has %d keys, want 1 to %d", len(list.items), maxKeys)
+	if len(list.Items) == 0 || len(list.Items) > maxKeys {
+		return nil, fmt.Errorf("key set has %d keys, want 1 to %d", len(list.Items), maxKeys)
 	}
 	set := &JWKS{}
-	for i, item := range list.items {
+	for i, item := range list.Items {
 		k, err := parseKey(item)
 		if err == nil && k.ID == "" {
 			err = errors.New("has no kid")
 		}
 		if _, again := set.byID(k.ID); err == nil && again {
-			err = fmt.Errorf("has the kid %s of another key", quote(k.ID))
+			err = fmt.Errorf("has the kid %s of another key", strictjson.Quote(k.ID))
 		}
 		if err != nil {
 			return nil, fmt.Errorf("key %d of the set %w", i, err)
@@ -112,11 +114,11 @@ func parseKeyFile(data []byte) (node, error) {
 var secrets = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"}
 
 func parseKey(n node) (Key, error) {
-	if n.kind != object {
-		return Key{}, fmt.Errorf("is %v, want an object", n.kind)
+	if n.Kind != strictjson.Object {
+		return Key{}, fmt.Errorf("is %v, want an object", n.Kind)
 	}
 	for _, name := range secrets {
-		if _, ok := n.get(name); ok {
+		if _, ok := n.Get(name); ok {
 			return Key{}, fmt.Errorf("is private or symmetric: it has a member %q", name)
 		}
 	}
@@ -137,13 +139,13 @@ func parseKey(n node) (Key, error) {
 	case "EC":
 		k.Public, err = ecKey(n)
 	default:
-		return Key{}, fmt.Errorf("has the type %s, want \"RSA\" or \"EC\"", quote(kty))
+		return Key{}, fmt.Errorf("has the type %s, want \"RSA\" or \"EC\"", strictjson.Quote(kty))
 	}
 	if err != nil {
 		return Key{}, err
 	}
-	if _, ok := n.get("alg"); ok && !fits(k.Algorithm, k.Public) {
-		return Key{}, fmt.Errorf("has the algorithm %s, which does not fit it or is not supported", quote(k.Algorithm))
+	if _, ok := n.Get("alg"); ok && !fits(k.Algorithm, k.Public) {
+		return Key{}, fmt.Errorf("has the algorithm %s, which does not fit it or is not supported", strictjson.Quote(k.Algorithm))
 	}
 	return k, nil
 }
@@ -151,14 +153,14 @@ func parseKey(n node) (Key, error) {
 // checkUse checks the name of the key and what it is for (RFC 7517 4.2 and 4.3).
 func checkUse(f fields) error {
 	use, ops, kid := f.text("use"), f.texts("key_ops"), f.text("kid")
-	_, hasID := f.node.get("kid")
-	_, hasUse := f.node.get("use")
-	_, hasOps := f.node.get("key_ops")
+	_, hasID := f.node.Get("kid")
+	_, hasUse := f.node.Get("use")
+	_, hasOps := f.node.Get("key_ops")
 	switch {
 	case hasID && !isKeyID(kid):
 		return fmt.Errorf("has a kid that is not 1 to %d letters, digits or -_+/=", maxKeyID)
 	case hasUse && use != "sig":
-		return fmt.Errorf("is for use %s, want \"sig\"", quote(use))
+		return fmt.Errorf("is for use %s, want \"sig\"", strictjson.Quote(use))
 	case hasOps && !slices.Equal(ops, []string{"verify"}):
 		return errors.New("has key_ops that are not \"verify\" alone")
 	}
@@ -180,8 +182,8 @@ func rsaKey(n node) (*rsa.PublicKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, hasN := n.get("n")
-	_, hasE := n.get("e")
+	_, hasN := n.Get("n")
+	_, hasE := n.Get("e")
 	if !hasN && !hasE && certified != nil {
 		return certified, checkRSA(certified)
 	}
@@ -208,7 +210,7 @@ func rsaKey(n node) (*rsa.PublicKey, error) {
 // certifiedKey returns the key of the first certificate of x5c, or nil. The
 // certificate proves nothing here: the caller trusts the file.
 func certifiedKey(n node) (*rsa.PublicKey, error) {
-	if _, ok := n.get("x5c"); !ok {
+	if _, ok := n.Get("x5c"); !ok {
 		return nil, nil //nolint:nilnil // no certificate is no error
 	}
 	var failed error
@@ -253,7 +255,7 @@ func ecKey(n node) (*ecdsa.PublicKey, error) {
 	case "P-384":
 		curve, size = elliptic.P384(), 48
 	default:
-		return nil, fmt.Errorf("is on the curve %s, want \"P-256\" or \"P-384\"", quote(crv))
+		return nil, fmt.Errorf("is on the curve %s, want \"P-256\" or \"P-384\"", strictjson.Quote(crv))
 	}
 	if len(x) != size || len(y) != size { // RFC 7518 6.2.1.2
 		return nil, fmt.Errorf("has coordinates of %d and %d bytes, want %d", len(x), len(y), size)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/attestctl/attestctl/evidence/strictjson"
 )
 
 // ErrNoKey means that none of the issuer's keys is the one that the token names.
@@ -15,7 +17,7 @@ var ErrNoKey = errors.New("no such key of the issuer")
 func (a *appraisal) checkKey() error {
 	keys := a.want.Keys
 	if keys.Issuer != a.want.Issuer {
-		return fmt.Errorf("%w: the keys given are those of %s", ErrNoKey, quote(keys.Issuer))
+		return fmt.Errorf("%w: the keys given are those of %s", ErrNoKey, strictjson.Quote(keys.Issuer))
 	}
 	if slices.Contains(a.token.header.extra, "x5c") {
 		return a.useChain()
@@ -43,7 +45,7 @@ func (a *appraisal) find(keys Keys) (Key, error) {
 		case !a.profile.OwnKey || keys.JWKS != nil:
 			return Key{}, fmt.Errorf("one key was named, and profile %s wants a key set or only one of both was to be given", a.profile.Name)
 		case own.ID != "" && kid != "" && own.ID != kid:
-			return Key{}, fmt.Errorf("%w: kid %s", ErrNoKey, quote(kid))
+			return Key{}, fmt.Errorf("%w: kid %s", ErrNoKey, strictjson.Quote(kid))
 		}
 		return *own, nil
 	}
@@ -52,7 +54,7 @@ func (a *appraisal) find(keys Keys) (Key, error) {
 	}
 	key, ok := keys.JWKS.byID(kid)
 	if !ok {
-		return Key{}, fmt.Errorf("%w: kid %s", ErrNoKey, quote(kid))
+		return Key{}, fmt.Errorf("%w: kid %s", ErrNoKey, strictjson.Quote(kid))
 	}
 	return key, nil
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/attestctl/attestctl/evidence/strictjson"
 )
 
 // MaxSize is the longest input that Parse reads. Genuine tokens have 1 to 11 KiB.
@@ -115,12 +117,12 @@ func (t *Token) UntrustedKeyID() string { return t.header.keyID }
 
 // UntrustedIssuer returns the iss claim if it is a string, or nothing.
 func (t *Token) UntrustedIssuer() string {
-	if n, ok := t.claims.get("iss"); ok && n.kind == text {
-		return n.text
+	if n, ok := t.claims.Get("iss"); ok && n.Kind == strictjson.Text {
+		return n.Text
 	}
 	return ""
 }
 
 // UntrustedClaims returns the payload as encoding/json would decode it with
 // UseNumber: numbers are json.Number and lose nothing.
-func (t *Token) UntrustedClaims() map[string]any { return t.claims.toMap() }
+func (t *Token) UntrustedClaims() map[string]any { return t.claims.Map() }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/attestctl/attestctl/evidence/strictjson"
 )
 
 // ErrUnknownIssuer means that no profile has the issuer that was asked for.
@@ -92,7 +94,7 @@ func profileFor(issuer string) (*Profile, error) {
 			return p, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: %s", ErrUnknownIssuer, quote(issuer))
+	return nil, fmt.Errorf("%w: %s", ErrUnknownIssuer, strictjson.Quote(issuer))
 }
 
 // isAzureTenant wants lower-case labels only: no port, path, user or dot at the end.
@@ -116,9 +118,9 @@ func (want Expect) profile() (*Profile, error) {
 	case want.Profile == "" || err == nil && owner.Name == want.Profile:
 		return owner, err
 	case want.Profile != EAR:
-		return nil, fmt.Errorf("%w: %s is not one of profile %s", ErrUnknownIssuer, quote(want.Issuer), quote(want.Profile))
+		return nil, fmt.Errorf("%w: %s is not one of profile %s", ErrUnknownIssuer, strictjson.Quote(want.Issuer), strictjson.Quote(want.Profile))
 	case err == nil:
-		return nil, fmt.Errorf("issuer %s has the profile %s, not %s", quote(want.Issuer), owner.Name, EAR)
+		return nil, fmt.Errorf("issuer %s has the profile %s, not %s", strictjson.Quote(want.Issuer), owner.Name, EAR)
 	}
 	if (want.Issuer == "") != want.NoIssuer {
 		return nil, errors.New("name the issuer, or say that the token names none, and not both")

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/attestctl/attestctl/evidence/strictjson"
 )
 
 // ErrExpired means that the token's life was over at the time of the verification.
@@ -89,20 +91,20 @@ func (a *appraisal) checkWindow(iat, nbf, exp time.Time) error {
 
 // checkIssuer compares byte for byte (RFC 8725 3.8).
 func (a *appraisal) checkIssuer() error {
-	n, ok := a.token.claims.get("iss")
+	n, ok := a.token.claims.Get("iss")
 	switch {
 	case !ok && a.want.NoIssuer && a.profile.mayLack("iss"):
 		return skipError("token names no issuer, as expected")
 	case !ok:
 		return errors.New("iss is missing")
-	case n.kind != text:
-		return fmt.Errorf("iss is %v, want a string", n.kind)
+	case n.Kind != strictjson.Text:
+		return fmt.Errorf("iss is %v, want a string", n.Kind)
 	case a.want.NoIssuer:
-		return fmt.Errorf("issuer is %s, want none", quote(n.text))
-	case a.want.Issuer == "" || n.text != a.want.Issuer:
-		return fmt.Errorf("issuer is %s, want %s", quote(n.text), quote(a.want.Issuer))
+		return fmt.Errorf("issuer is %s, want none", strictjson.Quote(n.Text))
+	case a.want.Issuer == "" || n.Text != a.want.Issuer:
+		return fmt.Errorf("issuer is %s, want %s", strictjson.Quote(n.Text), strictjson.Quote(a.want.Issuer))
 	}
-	a.claims.Issuer = n.text
+	a.claims.Issuer = n.Text
 	return nil
 }
 
@@ -110,7 +112,7 @@ func (a *appraisal) checkIssuer() error {
 func (a *appraisal) checkAudience() error {
 	var failed error
 	aud := fieldsOf(a.token.claims, &failed).textOrTexts("aud")
-	_, ok := a.token.claims.get("aud")
+	_, ok := a.token.claims.Get("aud")
 	if a.want.NoAudience {
 		return a.checkNoAudience(ok)
 	}
@@ -123,9 +125,9 @@ func (a *appraisal) checkAudience() error {
 	case !ok:
 		return errors.New("aud is missing")
 	case !slices.Contains(aud, a.want.Audience):
-		return fmt.Errorf("token is not for the audience %s", quote(a.want.Audience))
+		return fmt.Errorf("token is not for the audience %s", strictjson.Quote(a.want.Audience))
 	case others && !a.want.SharedAudience:
-		return fmt.Errorf("token is for %d audiences, want %s alone", len(aud), quote(a.want.Audience))
+		return fmt.Errorf("token is for %d audiences, want %s alone", len(aud), strictjson.Quote(a.want.Audience))
 	}
 	a.claims.Audience = aud
 	return nil
@@ -149,7 +151,7 @@ func (a *appraisal) checkNonce() error {
 	var failed error
 	name := a.profile.NonceClaim
 	nonces := fieldsOf(a.token.claims, &failed).textOrTexts(name)
-	_, ok := a.token.claims.get(name)
+	_, ok := a.token.claims.Get(name)
 	switch {
 	case failed != nil:
 		return failed

@@ -1,50 +1,11 @@
 package token
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
+
+	"github.com/attestctl/attestctl/evidence/strictjson"
 )
-
-// get returns the member of this name, written exactly so.
-func (n node) get(name string) (node, bool) {
-	for i := range n.members {
-		if n.members[i].name == name {
-			return n.members[i].value, true
-		}
-	}
-	return node{}, false
-}
-
-// any returns the value as encoding/json would decode it with UseNumber.
-func (n node) any() any {
-	switch n.kind {
-	case boolean:
-		return n.yes
-	case number:
-		return json.Number(n.text)
-	case text:
-		return n.text
-	case array:
-		list := make([]any, len(n.items))
-		for i, v := range n.items {
-			list[i] = v.any()
-		}
-		return list
-	case object:
-		return n.toMap()
-	case null:
-	}
-	return nil
-}
-
-func (n node) toMap() map[string]any {
-	m := make(map[string]any, len(n.members))
-	for _, v := range n.members {
-		m[v.name] = v.value.any()
-	}
-	return m
-}
 
 // fields reads members of an object by name and type. A member that is there
 // and of another type is an error, never an absent one. The first error sticks.
@@ -70,35 +31,35 @@ func (f fields) fail(name, format string, args ...any) {
 }
 
 // of returns the member if it is there and of the kind.
-func (f fields) of(name string, want kind) (node, bool) {
-	n, ok := f.node.get(name)
-	if ok && n.kind != want {
-		f.fail(name, "is %v, want %v", n.kind, want)
+func (f fields) of(name string, want strictjson.Kind) (node, bool) {
+	n, ok := f.node.Get(name)
+	if ok && n.Kind != want {
+		f.fail(name, "is %v, want %v", n.Kind, want)
 		ok = false
 	}
 	return n, ok
 }
 
 func (f fields) text(name string) string {
-	n, _ := f.of(name, text)
-	return n.text
+	n, _ := f.of(name, strictjson.Text)
+	return n.Text
 }
 
 func (f fields) boolean(name string) *bool {
-	n, ok := f.of(name, boolean)
+	n, ok := f.of(name, strictjson.Boolean)
 	if !ok {
 		return nil
 	}
-	return &n.yes
+	return &n.Yes
 }
 
 // integer reads a number without fraction or exponent that fits 64 bits.
 func (f fields) integer(name string) *int64 {
-	n, ok := f.of(name, number)
+	n, ok := f.of(name, strictjson.Number)
 	if !ok {
 		return nil
 	}
-	i, err := strconv.ParseInt(n.text, 10, 64)
+	i, err := strconv.ParseInt(n.Text, 10, 64)
 	if err != nil {
 		f.fail(name, "is not an integer of 64 bits")
 		return nil
@@ -107,53 +68,53 @@ func (f fields) integer(name string) *int64 {
 }
 
 func (f fields) texts(name string) []string {
-	n, ok := f.of(name, array)
+	n, ok := f.of(name, strictjson.Array)
 	if !ok {
 		return nil
 	}
-	list := make([]string, len(n.items))
-	for i, v := range n.items {
-		if v.kind != text {
-			f.fail(name, "holds %v, want strings", v.kind)
+	list := make([]string, len(n.Items))
+	for i, v := range n.Items {
+		if v.Kind != strictjson.Text {
+			f.fail(name, "holds %v, want strings", v.Kind)
 			return nil
 		}
-		list[i] = v.text
+		list[i] = v.Text
 	}
 	return list
 }
 
 // textOrTexts reads a string as a list of one (RFC 7519 4.1.3, RFC 9711 4.1).
 func (f fields) textOrTexts(name string) []string {
-	if n, ok := f.node.get(name); ok && n.kind == text {
-		return []string{n.text}
+	if n, ok := f.node.Get(name); ok && n.Kind == strictjson.Text {
+		return []string{n.Text}
 	}
 	return f.texts(name)
 }
 
 func (f fields) textMap(name string) map[string]string {
-	n, ok := f.of(name, object)
+	n, ok := f.of(name, strictjson.Object)
 	if !ok {
 		return nil
 	}
-	m := make(map[string]string, len(n.members))
-	for _, v := range n.members {
-		if v.value.kind != text {
-			f.fail(name, "holds %v, want strings", v.value.kind)
+	m := make(map[string]string, len(n.Members))
+	for _, v := range n.Members {
+		if v.Value.Kind != strictjson.Text {
+			f.fail(name, "holds %v, want strings", v.Value.Kind)
 			return nil
 		}
-		m[v.name] = v.value.text
+		m[v.Name] = v.Value.Text
 	}
 	return m
 }
 
 // isNull reports whether the member is there and null.
 func (f fields) isNull(name string) bool {
-	n, ok := f.node.get(name)
-	return ok && n.kind == null
+	n, ok := f.node.Get(name)
+	return ok && n.Kind == strictjson.Null
 }
 
 // child returns the member if it is there and an object.
 func (f fields) child(name string) (fields, bool) {
-	n, ok := f.of(name, object)
+	n, ok := f.of(name, strictjson.Object)
 	return fields{f.name(name), n, f.err}, ok
 }

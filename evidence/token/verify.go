@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/attestctl/attestctl/evidence/strictjson"
 )
 
 // Status is what came of a step. The zero value counts against the token.
@@ -57,7 +59,7 @@ type Verified struct {
 
 // Raw returns all claims as the token spells them, decoded as encoding/json
 // does with UseNumber: numbers are json.Number and lose nothing.
-func (v *Verified) Raw() map[string]any { return v.payload.toMap() }
+func (v *Verified) Raw() map[string]any { return v.payload.Map() }
 
 // appraisal is one run over a token.
 type appraisal struct {
@@ -185,7 +187,7 @@ func (a *appraisal) checkForm() error {
 
 func (a *appraisal) checkAlgorithm() error {
 	if alg := a.token.header.algorithm; !slices.Contains(a.profile.Algorithms, alg) {
-		return fmt.Errorf("algorithm is %s, want one of %v", quote(alg), a.profile.Algorithms)
+		return fmt.Errorf("algorithm is %s, want one of %v", strictjson.Quote(alg), a.profile.Algorithms)
 	}
 	return nil
 }

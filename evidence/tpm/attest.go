@@ -85,50 +85,50 @@ func (e *NotQuoteError) Error() string {
 // bytes, impossible lengths and empty selections in the wrong form give other
 // errors. The result shares memory with b.
 func ParseAttest(b []byte) (*Attest, error) {
-	r := &reader{buf: b}
-	a := &Attest{Magic: r.u32(), Type: r.u16()}
-	if r.err == nil && (a.Magic != Magic || a.Type != TypeQuote) {
+	r := newReader(b)
+	a := &Attest{Magic: r.U32(), Type: r.U16()}
+	if r.Err == nil && (a.Magic != Magic || a.Type != TypeQuote) {
 		return nil, &NotQuoteError{a.Magic, a.Type}
 	}
 	a.QualifiedSigner = r.sized("qualifiedSigner")
 	a.ExtraData = r.sized("extraData")
 	a.Clock = r.clock()
-	a.FirmwareVersion = r.u64()
+	a.FirmwareVersion = r.U64()
 	a.Selections = r.selections()
 	a.PCRDigest = r.sized("pcrDigest")
-	if err := r.done(); err != nil {
+	if err := r.Done(); err != nil {
 		return nil, fmt.Errorf("TPMS_ATTEST: %w", err)
 	}
 	return a, nil
 }
 
 func (r *reader) clock() ClockInfo {
-	c := ClockInfo{Clock: r.u64(), ResetCount: r.u32(), RestartCount: r.u32()}
-	switch safe := r.u8(); safe { // TPMI_YES_NO has two values
+	c := ClockInfo{Clock: r.U64(), ResetCount: r.U32(), RestartCount: r.U32()}
+	switch safe := r.U8(); safe { // TPMI_YES_NO has two values
 	case 0:
 	case 1:
 		c.Safe = true
 	default:
-		r.fail("safe is %d, want 0 or 1", safe)
+		r.Fail("safe is %d, want 0 or 1", safe)
 	}
 	return c
 }
 
 func (r *reader) selections() []Selection {
-	n := r.u32()
+	n := r.U32()
 	if n > maxSelections {
-		r.fail("%d PCR selections, at most %d are possible", n, maxSelections)
+		r.Fail("%d PCR selections, at most %d are possible", n, maxSelections)
 		return nil
 	}
 	list := make([]Selection, 0, n)
 	for range n {
 		s := Selection{Hash: r.alg()}
-		size := r.u8()
+		size := r.U8()
 		if size > maxSelectBytes {
-			r.fail("PCR bitmap of %d bytes", size)
+			r.Fail("PCR bitmap of %d bytes", size)
 			return nil
 		}
-		s.Bitmap = r.take(int(size))
+		s.Bitmap = r.Take(int(size))
 		list = append(list, s)
 	}
 	return list

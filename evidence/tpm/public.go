@@ -55,23 +55,23 @@ const maxAuthPolicy = 64
 // ParsePublic decodes a TPMT_PUBLIC. Key types other than RSA and ECC and
 // trailing bytes are errors. The result shares memory with b.
 func ParsePublic(b []byte) (*Public, error) {
-	r := &reader{buf: b}
-	p := &Public{Type: r.alg(), NameAlg: r.alg(), Attributes: Attributes(r.u32())}
+	r := newReader(b)
+	p := &Public{Type: r.alg(), NameAlg: r.alg(), Attributes: Attributes(r.U32())}
 	p.AuthPolicy = r.sized("authPolicy")
 	if len(p.AuthPolicy) > maxAuthPolicy {
-		r.fail("authPolicy of %d bytes", len(p.AuthPolicy))
+		r.Fail("authPolicy of %d bytes", len(p.AuthPolicy))
 	}
 	switch p.Type { //nolint:exhaustive // every other key type is refused
 	case AlgRSA:
 		p.Symmetric, p.Scheme = r.symmetric(), r.scheme()
-		p.RSA = RSAParams{KeyBits: r.u16(), Exponent: r.u32(), Modulus: r.sized("modulus")}
+		p.RSA = RSAParams{KeyBits: r.U16(), Exponent: r.U32(), Modulus: r.sized("modulus")}
 	case AlgECC:
 		p.Symmetric, p.Scheme = r.symmetric(), r.scheme()
-		p.ECC = ECCParams{Curve: r.u16(), KDF: r.scheme(), X: r.sized("x"), Y: r.sized("y")}
+		p.ECC = ECCParams{Curve: r.U16(), KDF: r.scheme(), X: r.sized("x"), Y: r.sized("y")}
 	default:
-		r.fail("key type %v, want rsa or ecc", p.Type)
+		r.Fail("key type %v, want rsa or ecc", p.Type)
 	}
-	if err := r.done(); err != nil {
+	if err := r.Done(); err != nil {
 		return nil, fmt.Errorf("TPMT_PUBLIC: %w", err)
 	}
 	return p, nil
@@ -89,7 +89,7 @@ func ParseSizedPublic(b []byte) (*Public, error) {
 func (r *reader) symmetric() Symmetric {
 	s := Symmetric{Alg: r.alg()}
 	if s.Alg != AlgNull {
-		s.KeyBits, s.Mode = r.u16(), r.alg()
+		s.KeyBits, s.Mode = r.U16(), r.alg()
 	}
 	return s
 }

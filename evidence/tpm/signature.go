@@ -17,7 +17,7 @@ type Signature struct {
 // ParseSignature decodes a TPMT_SIGNATURE. An unknown scheme and trailing
 // bytes are errors. The result shares memory with b.
 func ParseSignature(b []byte) (*Signature, error) {
-	r := &reader{buf: b}
+	r := newReader(b)
 	s := &Signature{Scheme: r.alg(), Hash: r.alg()}
 	switch s.Scheme { //nolint:exhaustive // every other scheme is refused
 	case AlgRSASSA, AlgRSAPSS:
@@ -26,9 +26,9 @@ func ParseSignature(b []byte) (*Signature, error) {
 		s.R = r.sized("signature r")
 		s.S = r.sized("signature s")
 	default:
-		r.fail("scheme %v, want rsassa, rsapss or ecdsa", s.Scheme)
+		r.Fail("scheme %v, want rsassa, rsapss or ecdsa", s.Scheme)
 	}
-	if err := r.done(); err != nil {
+	if err := r.Done(); err != nil {
 		return nil, fmt.Errorf("TPMT_SIGNATURE: %w", err)
 	}
 	return s, nil

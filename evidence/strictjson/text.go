@@ -1,7 +1,8 @@
-package token
+package strictjson
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -19,6 +20,8 @@ func (p *parser) text() (string, error) {
 		case c == '"':
 			p.off++
 			return p.in[start : p.off-1], nil
+		case p.Plain && (c == '\\' || c < ' ' || c > '~'):
+			return "", fmt.Errorf("byte 0x%02x in a string, want printable ascii without escapes", c)
 		case c == '\\':
 			return p.escaped(start)
 		case c < ' ':
@@ -100,8 +103,8 @@ func (p *parser) hex4() (rune, error) {
 	return r, nil
 }
 
-// quote prints input in an error: in quotes, in ASCII, and not at any length.
-func quote(s string) string {
+// Quote prints input in an error: in quotes, in ASCII, and not at any length.
+func Quote(s string) string {
 	const most = 80
 	if len(s) > most {
 		return strconv.QuoteToASCII(s[:most]) + "…"
