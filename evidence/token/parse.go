@@ -24,6 +24,7 @@ var (
 // believed before Verify.
 type Token struct {
 	compact   []byte
+	signed    int
 	header    header
 	headerRaw []byte
 	payload   []byte
@@ -47,7 +48,7 @@ func Parse(raw []byte) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Token{compact: bytes.Clone(compact)}
+	t := &Token{compact: bytes.Clone(compact), signed: bytes.LastIndexByte(compact, '.')}
 	for i, s := range []struct {
 		name string
 		to   *[]byte
