@@ -20,7 +20,6 @@ type parser struct {
 	in     string
 	off    int
 	values int
-	open   []Member // of the objects that are not at their end yet
 }
 
 func (p *parser) space() {
@@ -90,11 +89,9 @@ func (p *parser) object(depth int, name string) ([]Member, error) {
 	if p.skip('}') {
 		return nil, nil
 	}
-	same := strings.EqualFold
-	if p.CaseCounts != nil && p.CaseCounts(name) {
-		same = func(a, b string) bool { return a == b }
-	}
-	first := len(p.open)
+	known := names{exact: p.CaseCounts != nil && p.CaseCounts(name)}
+	var room [16]Member // on the stack: most objects have no more
+	list := room[:0]
 	for {
 		if p.next() != '"' {
 			return nil, errors.New("want the name of a member")
@@ -103,8 +100,11 @@ func (p *parser) object(depth int, name string) ([]Member, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := p.unique(p.open[first:], key, same); err != nil {
-			return nil, err
+		if len(list) == p.Members {
+			return nil, fmt.Errorf("object of more than %d members", p.Members)
+		}
+		if twin, again := known.find(list, key); again {
+			return nil, fmt.Errorf("members %s and %s of one object", Quote(twin), Quote(key))
 		}
 		if !p.skip(':') {
 			return nil, fmt.Errorf("want a colon after %s", Quote(key))
@@ -113,29 +113,14 @@ func (p *parser) object(depth int, name string) ([]Member, error) {
 		if err != nil {
 			return nil, err
 		}
-		p.open = append(p.open, Member{key, v})
+		list = append(list, Member{key, v})
 		if p.skip('}') {
-			list := slices.Clone(p.open[first:])
-			p.open = p.open[:first]
-			return list, nil
+			return slices.Clone(list), nil
 		}
 		if !p.skip(',') {
 			return nil, fmt.Errorf("want a comma or the end of the object after %s", Quote(key))
 		}
 	}
-}
-
-// unique refuses a name that is there already.
-func (p *parser) unique(list []Member, name string, same func(a, b string) bool) error {
-	if len(list) == p.Members {
-		return fmt.Errorf("object of more than %d members", p.Members)
-	}
-	for i := range list {
-		if same(list[i].Name, name) {
-			return fmt.Errorf("members %s and %s of one object", Quote(list[i].Name), Quote(name))
-		}
-	}
-	return nil
 }
 
 func (p *parser) array(depth int) ([]Node, error) {

@@ -67,7 +67,7 @@ func (f Form) Parse(in []byte) (Node, error) {
 	if !utf8.Valid(in) {
 		return Node{}, errors.New("not valid utf-8")
 	}
-	p := &parser{Form: f, in: string(in), open: make([]Member, 0, 32)}
+	p := parser{Form: f, in: string(in)}
 	n, err := p.value(0, "")
 	if err != nil {
 		return Node{}, fmt.Errorf("byte %d: %w", p.off, err)

@@ -2,6 +2,7 @@ package strictjson_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -90,4 +91,41 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%q is %#v, encoding/json reads %#v", in, got, want)
 		}
 	})
+}
+
+// TestManyNames: what is one name among few is one among many, and an object of
+// many names does not cost their square.
+func TestManyNames(t *testing.T) {
+	form := strictjson.Form{Depth: 4, Values: 1 << 17, Members: 1 << 16}
+	exact := form
+	exact.CaseCounts = func(string) bool { return true }
+	object := func(n int, last string) []byte {
+		var b strings.Builder
+		b.WriteString("{")
+		for i := range n {
+			fmt.Fprintf(&b, `"name-%d":0,`, i)
+		}
+		return fmt.Append(nil, b.String(), `"`, last, `":0}`)
+	}
+	for _, n := range []int{1, 31, 32, 33, 200} {
+		for last, folded := range map[string]bool{"name-0": true, "NAME-0": true, "\u004eame-0": true, "name-x": false} {
+			_, err := form.Parse(object(n, last))
+			if (err != nil) != folded {
+				t.Errorf("%d names and %s: %v, want refused %t", n, last, err, folded)
+			}
+			_, err = exact.Parse(object(n, last))
+			if same := last == "name-0"; (err != nil) != same {
+				t.Errorf("%d names and %s, case counts: %v, want refused %t", n, last, err, same)
+			}
+		}
+		for _, pair := range [][2]string{{"k", "\u212a"}, {"s", "\u017f"}, {"\u00b5", "\u03bc"}} { // as strings.EqualFold has them
+			doc := object(n, pair[0]+`":0,"`+pair[1])
+			if _, err := form.Parse(doc); err == nil {
+				t.Errorf("%d names with %s and %s are read", n, pair[0], pair[1])
+			}
+		}
+	}
+	if _, err := form.Parse(object(60000, "name-x")); err != nil {
+		t.Errorf("60000 names: %v", err)
+	}
 }
