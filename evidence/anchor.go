@@ -51,6 +51,9 @@ const (
 	KindChain       FileKind = "certificate chain"
 	KindTCBInfo     FileKind = "tcb info"
 	KindQEIdentity  FileKind = "qe identity"
+	KindKeySet      FileKind = "key set"
+	KindJWK         FileKind = "jwk"
+	KindDigest      FileKind = "digest"
 )
 
 // FileStatus says whether a file counts at some time.
@@ -70,7 +73,7 @@ const (
 func (f TrustFile) StatusAt(at time.Time) FileStatus {
 	over := StatusStale
 	switch f.Kind {
-	case KindKey:
+	case KindKey, KindKeySet, KindJWK, KindDigest:
 		return StatusValid
 	case KindCertificate, KindChain:
 		over = StatusExpired
@@ -95,8 +98,11 @@ func (f TrustFile) AgeAt(at time.Time) time.Duration {
 }
 
 // SHA256 returns the digest of the DER form in hex, and for what has none that
-// of the file.
+// of the file. A digest is its own.
 func (f TrustFile) SHA256() string {
+	if f.Kind == KindDigest {
+		return hex.EncodeToString(f.DER)
+	}
 	sum := sha256.Sum256(f.DER)
 	return hex.EncodeToString(sum[:])
 }

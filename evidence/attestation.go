@@ -33,7 +33,7 @@ func (a *Attestation) Format() string { return a.format }
 
 // Verify implements Bundle.
 func (a *Attestation) Verify(trust *Trust, want Expect) (*Result, error) {
-	return verifyVTPM(a.parts(), trust, want)
+	return verifyParts(a, trust, want)
 }
 
 // newAttestation applies the limits that hold for every encoding.

@@ -178,9 +178,9 @@ func (b *binding) applies(in bindingInput) bool {
 func (s *verification) checkFreshness(in bindingInput) error {
 	n := len(in.freshness())
 	switch {
-	case s.hardwareOnly && s.want.InsecureNoNonce:
+	case s.only == onlyHardware && s.want.InsecureNoNonce:
 		return errors.New("the report data is not compared (--insecure-no-nonce)")
-	case s.hardwareOnly && in.reportData != nil && len(in.nonce) > 0:
+	case s.only == onlyHardware && in.reportData != nil && len(in.nonce) > 0:
 		return hint.New(errors.New("a nonce and all of the report data are given, and only the latter can be compared"), "leave one of them out")
 	case in.reportData != nil:
 		return nil

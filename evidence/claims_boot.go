@@ -169,7 +169,7 @@ func (s *verification) containerClaims(c *claims.Claims) {
 	c.Boot.Forgeable = append(c.Boot.Forgeable, "swname", "submods.container")
 	if k.MemoryMonitor != nil {
 		c.Boot.Forgeable = append(c.Boot.Forgeable, "submods.confidential_space")
-		c.Submods.ConfidentialSpace = &claims.ConfidentialSpace{MonitoringEnabled: claims.MonitoringEnabled{Memory: *k.MemoryMonitor}}
+		c.Submods.ConfidentialSpace = &claims.ConfidentialSpace{MonitoringEnabled: &claims.MonitoringEnabled{Memory: *k.MemoryMonitor}}
 	}
 	if k.GPUCCMode != "" {
 		c.Boot.Forgeable = append(c.Boot.Forgeable, "submods.nvidia_gpu")

@@ -39,7 +39,7 @@ func (*eventLog) Format() string { return formatEventLog }
 
 // Verify implements Bundle. It refuses: a log that nobody signed proves nothing.
 func (e *eventLog) Verify(trust *Trust, want Expect) (*Result, error) {
-	return verifyVTPM(e.parts(), trust, want)
+	return verifyParts(e, trust, want)
 }
 
 func (e *eventLog) parts() *vtpmEvidence {

@@ -38,6 +38,9 @@ type Expect struct {
 	Nonce []byte
 	// Now is the time at which certificates must be valid.
 	Now time.Time
+	// AtLogged verifies what Cloud Logging recorded as of the time when it did,
+	// which the log alone vouches for, in place of Now.
+	AtLogged bool
 	// RequirePCRs are the PCRs that every quote must cover and the event log
 	// explain. None means DefaultPCRs.
 	RequirePCRs []int
@@ -64,6 +67,12 @@ type Expect struct {
 	// collateral may have.
 	MinEvaluationDataNumber uint32
 
+	// Token is what an attestation token must have been made for.
+	Token TokenExpect
+
+	// InsecureSharedAudience accepts a token for other audiences beside the
+	// expected one, any of whom could have passed it on.
+	InsecureSharedAudience bool
 	// InsecureNoHardwareReport accepts evidence without the hardware report that
 	// the measured technology calls for: the claims then say nothing of it.
 	InsecureNoHardwareReport bool
@@ -110,6 +119,7 @@ func (x Expect) insecure() []string {
 		{x.InsecureNoEventLog, "insecure-no-event-log"},
 		{x.InsecureNoHardwareReport, "insecure-no-hardware-report"},
 		{x.InsecureNoNonce, "insecure-no-nonce"},
+		{x.InsecureSharedAudience, "insecure-shared-audience"},
 		{x.InsecureShortNonce, "insecure-short-nonce"},
 	} {
 		if o.on {

@@ -63,7 +63,9 @@ type hardwareFindings struct {
 // the firmware measured a technology that makes them.
 func (s *verification) checkTEE() {
 	s.checkPresent()
-	if s.hw.kind != teeSNP {
+	if why := s.lossyReport(); why != "" {
+		s.skipAll(snpChecks, why)
+	} else if s.hw.kind != teeSNP {
 		s.skipAll(snpChecks, "no SEV-SNP report")
 	}
 	if s.hw.kind != teeTDX {
@@ -80,6 +82,14 @@ func (s *verification) checkTEE() {
 	}
 	detail, err := s.checkBinding()
 	s.record("tee.binding", detail, err)
+}
+
+// lossyReport says why the SEV-SNP report that was there is not verified, or "".
+func (s *verification) lossyReport() string {
+	if s.log == nil || s.log.lossy() == "" {
+		return ""
+	}
+	return s.log.lossy()
 }
 
 // boundToAK reports whether the hardware report is that of this vTPM's machine.
@@ -102,8 +112,8 @@ func (s *verification) checkPresent() {
 		measured = s.boot.boot.Technology
 	}
 	wanted := reportOf[measured]
-	if s.hw.kind == teeNone && wanted != teeNone && s.want.InsecureNoHardwareReport && !s.want.expectsReport() {
-		s.skip("tee.present", fmt.Sprintf("no %v (--insecure-no-hardware-report)", wanted))
+	if why := s.doesWithout(wanted); why != "" {
+		s.skip("tee.present", why)
 		return
 	}
 	err := s.reportExpected()
@@ -120,6 +130,20 @@ func (s *verification) checkPresent() {
 	default:
 		s.record("tee.present", s.hw.kind.String(), nil)
 	}
+}
+
+// doesWithout says why the wanted report is not asked for, or "".
+func (s *verification) doesWithout(wanted teeKind) string {
+	if s.hw.kind != teeNone || wanted == teeNone || s.want.expectsReport() {
+		return ""
+	}
+	if why := s.lossyReport(); why != "" && wanted == teeSNP {
+		return why
+	}
+	if s.want.InsecureNoHardwareReport {
+		return fmt.Sprintf("no %v (--insecure-no-hardware-report)", wanted)
+	}
+	return ""
 }
 
 // reportExpected compares the report with what the user expects of one.
@@ -163,4 +187,4 @@ func (s *verification) stale(what string, issued time.Time) error {
 	return nil
 }
 
-var errNoTime = errors.New("no time to verify at was given")
+var errNoTime = errors.New("no time to verify at was given, or it was to be that of a log, which this is not")

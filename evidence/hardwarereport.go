@@ -17,11 +17,11 @@ func (h *hardwareReport) Format() string { return h.format }
 
 // Verify implements Bundle.
 func (h *hardwareReport) Verify(trust *Trust, want Expect) (*Result, error) {
-	return verifyVTPM(h.parts(), trust, want)
+	return verifyParts(h, trust, want)
 }
 
 func (h *hardwareReport) parts() *vtpmEvidence {
-	return &vtpmEvidence{format: h.format, unknown: h.unknown, hw: h.hw, hardwareOnly: true}
+	return &vtpmEvidence{format: h.format, unknown: h.unknown, hw: h.hw, only: onlyHardware}
 }
 
 // Untrusted implements Bundle.

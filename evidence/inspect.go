@@ -46,7 +46,26 @@ func UntrustedEventLog(b Bundle) []byte { return untrustedParts(b).eventLog }
 
 // UntrustedError returns what stopped the decoding of an inner structure of the
 // evidence, or nil if all of it decodes.
-func UntrustedError(b Bundle) error { return untrustedParts(b).malformed }
+func UntrustedError(b Bundle) error {
+	v := untrustedParts(b)
+	if v.token != nil && v.token.err != nil {
+		return v.token.err
+	}
+	return v.malformed
+}
+
+// UntrustedNotes says how the dates in the evidence stand to a time, for a person.
+func UntrustedNotes(b Bundle, now time.Time) []Field {
+	v := untrustedParts(b)
+	if v.token == nil || v.token.err != nil {
+		return nil
+	}
+	var f fields
+	for _, note := range v.token.token.NotesAt(now) {
+		f.add(note.Path, "%s", note.Value)
+	}
+	return f
+}
 
 // carrier is a Bundle of vTPM evidence.
 type carrier interface {
@@ -117,6 +136,9 @@ func (v *vtpmEvidence) fields() fields {
 		f.cel(v.cel)
 	}
 	f.hardware(&v.hw)
+	if v.token != nil {
+		f.token(v.token)
+	}
 	return f
 }
 

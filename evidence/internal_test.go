@@ -207,16 +207,25 @@ func TestSignatureSchemeOfKey(t *testing.T) {
 	}
 }
 
+// made is a carrier of whatever it makes.
+type made struct{ make func() *vtpmEvidence }
+
+func (m made) parts() *vtpmEvidence { return m.make() }
+
 // TestPanicIsRefused makes the verification panic: the result must be complete,
 // refused, and without claims.
 func TestPanicIsRefused(t *testing.T) {
-	v := &vtpmEvidence{quotes: []*quote{nil}}
-	res, err := verifyVTPM(v, &Trust{}, Expect{})
-	if err == nil || res == nil || res.Claims != nil || res.Verdict != Refused || len(res.Checks) < len(Checks) {
-		t.Fatalf("verifyVTPM = %+v, %v, want a complete refusal", res, err)
-	}
-	if !strings.Contains(err.Error(), "internal error") {
-		t.Errorf("error is %v, want it called internal", err)
+	for name, of := range map[string]carrier{
+		"verifying": made{func() *vtpmEvidence { return &vtpmEvidence{quotes: []*quote{nil}} }},
+		"decoding":  made{func() *vtpmEvidence { panic("part") }},
+	} {
+		res, err := verifyParts(of, &Trust{}, Expect{})
+		if err == nil || res == nil || res.Claims != nil || res.Verdict != Refused || len(res.Checks) < len(Checks) {
+			t.Fatalf("%s: verifyParts = %+v, %v, want a complete refusal", name, res, err)
+		}
+		if !strings.Contains(err.Error(), "internal error") {
+			t.Errorf("%s: error is %v, want it called internal", name, err)
+		}
 	}
 	f := format{decode: func([]byte) (Bundle, error) { panic("decoder") }}
 	if b, err := f.decodeGuarded(nil); b != nil || err == nil {

@@ -84,6 +84,9 @@ var formats = []format{
 	{formatSNPText, fitsSNPText, decodeSNPText},
 	{formatSNPJSON, fitsSNPJSON, decodeSNPJSON},
 	{formatTDX, fitsTDX, decodeTDXQuote},
+	{formatREST, fitsREST, decodeREST},
+	{formatToken, fitsToken, decodeToken},
+	{formatCloudLog, fitsCloudLog, decodeCloudLog},
 }
 
 // Formats lists the names of the formats that Load can tell.

@@ -18,10 +18,12 @@ const (
 // fitsTextproto reports whether b is text that begins like a field.
 func fitsTextproto(b []byte) bool {
 	c := firstByte(b)
-	return (c == '#' || c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z') && isText(b) && !fitsSNPText(b)
+	return (c == '#' || c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z') && isText(b) && !fitsSNPText(b) && !fitsToken(b)
 }
 
-func fitsJSON(b []byte) bool { return firstByte(b) == '{' && isText(b) && !fitsSNPJSON(b) }
+// fitsJSON also takes an object without a name of any format: its decoder says
+// what is wrong with the names.
+func fitsJSON(b []byte) bool { return fitsNames(b, formatJSON) || fitsNoNames(b) }
 
 // decodeTextproto decodes the form that `gotpm attest --format textproto` writes.
 func decodeTextproto(b []byte) (Bundle, error) {

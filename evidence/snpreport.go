@@ -2,7 +2,6 @@ package evidence
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -127,20 +126,7 @@ func fitsSNPText(b []byte) bool {
 	return false
 }
 
-// fitsSNPJSON reports whether b is a JSON object whose first name is one of the
-// message's.
-func fitsSNPJSON(b []byte) bool {
-	if firstByte(b) != '{' || !isText(b) {
-		return false
-	}
-	dec := json.NewDecoder(strings.NewReader(string(b)))
-	if _, err := dec.Token(); err != nil {
-		return false
-	}
-	name, err := dec.Token()
-	text, ok := name.(string)
-	return err == nil && ok && isSNPField(text)
-}
+func fitsSNPJSON(b []byte) bool { return fitsNames(b, formatSNPJSON) }
 
 func decodeSNPBinary(b []byte) (Bundle, error) {
 	msg := new(pb.Attestation)

@@ -88,7 +88,7 @@ func (t *tpm2Quote) Format() string { return formatTPM2Quote }
 // Verify implements Bundle. There is no certificate in this format, so that
 // the key must be pinned.
 func (t *tpm2Quote) Verify(trust *Trust, want Expect) (*Result, error) {
-	return verifyVTPM(t.parts(), trust, want)
+	return verifyParts(t, trust, want)
 }
 
 func (t *tpm2Quote) parts() *vtpmEvidence {

@@ -28,6 +28,10 @@ import (
 //	amd/crls          revocation lists of the ARKs
 //	intel/roots       the Intel SGX Root CA
 //	intel/collateral  Intel's collateral, laid out as [tdx.LoadCollateral] says
+//	token/keys        key sets of the issuers of attestation tokens
+//	token/pins        the one key of tokens of profile ear, a JWK
+//	token/roots       roots of Google's tokens with certificates, or their SHA-256
+//	token/crls        revocation lists for such certificates
 //
 // Roots and pins are trusted. All else helps to verify and is itself verified
 // with them.
@@ -42,9 +46,11 @@ type Trust struct {
 	amdCRLs         []*x509.RevocationList
 	intel           *tdx.Roots         // nil: no TDX quote is trusted
 	collateral      *tdx.CollateralSet // nil: there is none
+
+	tokenTrust
 }
 
-var errNoAnchor = errors.New("it holds no anchor: neither a root nor a pinned key")
+var errNoAnchor = errors.New("it holds no anchor: neither a root nor a key")
 
 // LoadTrust reads a trust directory. Errors are a file or folder that the
 // layout does not know, anything but a regular file, a file that is not what its
@@ -69,7 +75,7 @@ func loadTrust(dir fs.FS) (*Trust, error) {
 	if err := t.read(dir, "."); err != nil {
 		return nil, err
 	}
-	if t.akRoots == nil && len(t.akPins) == 0 && t.amd == nil && t.intel == nil {
+	if t.akRoots == nil && len(t.akPins) == 0 && t.amd == nil && t.intel == nil && t.noTokens() {
 		return nil, hint.New(errNoAnchor,
 			"`attestctl trust export DIR` writes the embedded anchors in the layout that is read")
 	}
@@ -86,6 +92,7 @@ func (t *Trust) clone() *Trust {
 	c := *t
 	c.anchors, c.helpers = slices.Clip(t.anchors), slices.Clip(t.helpers)
 	c.akPins, c.amdKeys, c.amdCRLs = slices.Clip(t.akPins), slices.Clip(t.amdKeys), slices.Clip(t.amdCRLs)
+	c.tokenCRLs = slices.Clip(t.tokenCRLs)
 	return &c
 }
 

@@ -26,6 +26,8 @@ func homeOf(c *x509.Certificate) string {
 		return "intel/roots"
 	case prefixed("Intel SGX "):
 		return collateralFolder
+	case prefixed("Confidential Space "):
+		return "token/roots"
 	case !c.IsCA:
 		return ""
 	case selfIssued(c):
@@ -44,7 +46,7 @@ func (c *trustCheck) checkPurpose(f *TrustFile) {
 	}
 	folder, home := path.Dir(f.Path), homeOf(f.Cert)
 	switch {
-	case home == folder:
+	case home == folder, home == "ak/roots" && folder == "token/roots": // a root, and no name says of what
 	case home == "":
 		c.error(f.Path, codePurpose, "the certificate of an end entity (%q), not of a certification authority", f.Subject)
 	case home == "ak/intermediates" && folder == "ak/roots":
@@ -85,7 +87,7 @@ func (c *trustCheck) checkAge(f *TrustFile) {
 		if age := f.AgeAt(c.at); c.maxAge > 0 && age > c.maxAge {
 			c.error(f.Path, codeStale, "%s old, the limit is %s", inWords(age), inWords(c.maxAge))
 		}
-	case KindKey:
+	case KindKey, KindKeySet, KindJWK, KindDigest:
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/attestctl/attestctl/evidence/snp"
 	"github.com/attestctl/attestctl/evidence/tdx"
+	"github.com/attestctl/attestctl/evidence/token"
 	"github.com/attestctl/attestctl/internal/hint"
 )
 
@@ -37,6 +38,10 @@ var trustFolders = []trustFolder{
 	{"intel/roots", "certifies the keys of TDX quotes and collateral", true, maxAnchorSize, addIntelRoot},
 	{collateralFolder, "collateral of TDX quotes", false, tdx.MaxCollateralFile, addCollateral},
 	{collateralFolder + "/tcbinfo", "TCB levels of a kind of TDX platform", false, tdx.MaxCollateralFile, addTCBInfo},
+	{"token/keys", "keys of an issuer of attestation tokens", true, token.MaxJWKS, (*Trust).addTokenKeys},
+	{"token/pins", "key of the attestation tokens of one issuer of profile ear", true, token.MaxJWKS, (*Trust).addTokenPin},
+	{"token/roots", "certifies the keys of Google's attestation tokens", true, maxAnchorSize, (*Trust).addTokenRoot},
+	{"token/crls", "certificates of attestation tokens that Google revoked", false, maxListSize, (*Trust).addTokenCRL},
 }
 
 // folderOf returns the row of the folder, or nil.

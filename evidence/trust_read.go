@@ -52,8 +52,15 @@ func (t *Trust) visit(dir fs.FS, name, place string, d fs.DirEntry) error {
 	return t.add(place, data)
 }
 
+// isPart reports whether a file is one that `attestctl token fetch-keys` has not
+// written to its end, and names otherwise when it has.
+func isPart(name string) bool {
+	return strings.HasPrefix(name, ".") && strings.HasSuffix(name, ".json.part")
+}
+
 // readTrustFile returns the content of a file of the layout, and nil for what
-// the layout knows and nothing is read from: its folders, and notes in README.md.
+// the layout knows and nothing is read from: its folders, notes in README.md, and
+// key sets that are being written.
 func readTrustFile(dir fs.FS, name, place string, d fs.DirEntry) ([]byte, error) {
 	if d.IsDir() {
 		if !slices.ContainsFunc(trustFolders, func(f trustFolder) bool {
@@ -65,7 +72,7 @@ func readTrustFile(dir fs.FS, name, place string, d fs.DirEntry) ([]byte, error)
 	}
 	row := folderOf(path.Dir(place))
 	switch {
-	case place == "README.md" || place == collateralFolder+"/README.md":
+	case place == "README.md" || place == collateralFolder+"/README.md", isPart(path.Base(place)):
 		return nil, nil
 	case row == nil:
 		return nil, hint.New(errors.New("file lies outside of the layout"), layoutHint(place))

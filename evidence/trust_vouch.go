@@ -116,7 +116,7 @@ func (c *trustCheck) checkIntel() {
 			} else if by := chains[strings.TrimSuffix(name, path.Ext(name))+"_chain.pem"]; len(by) > 0 {
 				c.checkList(&f, by[:1], "its chain")
 			}
-		case KindCertificate, KindKey, KindChain:
+		case KindCertificate, KindKey, KindChain, KindKeySet, KindJWK, KindDigest: // not of collateral, or done
 		}
 	}
 }

@@ -3,10 +3,12 @@ package evidence
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/attestctl/attestctl/evidence/claims"
+	"github.com/attestctl/attestctl/evidence/token"
 	"github.com/attestctl/attestctl/evidence/tpm"
 )
 
@@ -23,8 +25,20 @@ type vtpmEvidence struct {
 	eventLog      []byte
 	cel           []byte
 	hw            hardware
-	hardwareOnly  bool // a hardware report without a vTPM
+	token         *tokenEvidence
+	log           *LogGroup // that all else is from
+	nonces        string    // what they were compared with; "" is what was expected
+	only          onlyPart
 }
+
+// onlyPart says which part the evidence is where it is one alone.
+type onlyPart int
+
+const (
+	onlyNothing  onlyPart = iota // a vTPM's evidence
+	onlyHardware                 // a hardware report
+	onlyToken                    // an attestation token
+)
 
 // verification is one run over vTPM evidence: what it is given, what it has
 // found out so far, and the checks made.
@@ -40,26 +54,42 @@ type verification struct {
 	boot  bootFindings
 	cos   *celFindings
 	found hardwareFindings
-	until time.Time // when the first thing that the verification rests on ends
+
+	verified *token.Verified // nil unless the token was verified
+	until    time.Time       // when the first thing that the verification rests on ends
 }
 
-// verifyVTPM verifies the evidence of a vTPM.
-func verifyVTPM(v *vtpmEvidence, trust *Trust, want Expect) (res *Result, err error) {
+// verifyParts verifies evidence, whatever it consists of.
+func verifyParts(of carrier, trust *Trust, want Expect) (res *Result, err error) {
 	if trust == nil {
 		trust = new(Trust)
 	}
-	s := &verification{vtpmEvidence: v, trust: trust, want: want}
+	s := &verification{vtpmEvidence: new(vtpmEvidence), trust: trust, want: want}
 	defer s.guard(&res, &err)
 
-	s.record("format.detected", v.format, nil)
-	if !s.record("format.strict", s.strictDetail(), v.malformed) {
+	s.vtpmEvidence = of.parts()
+	s.record("format.detected", s.format, nil)
+	if !s.checkStrict() {
 		return s.result()
 	}
-	if s.hardwareOnly {
-		s.skipVTPM()
+	if !s.checkEntries() {
+		return s.result()
+	}
+	switch s.only {
+	case onlyHardware:
+		s.skipParts("a hardware report alone: no vTPM in this evidence", "tpm", "eventlog", "cel")
 		s.checkTEE()
-		return s.result()
+	case onlyToken:
+		s.skipParts("a token alone: what it says of the machine is its issuer's word", "tpm", "eventlog", "cel", "tee", "snp", "tdx")
+	case onlyNothing:
+		s.checkVTPM()
 	}
+	s.checkToken()
+	s.checkAgreement()
+	return s.result()
+}
+
+func (s *verification) checkVTPM() {
 	s.checkAK()
 	s.checkQuotes()
 	proven := s.quotesProven()
@@ -70,23 +100,30 @@ func verifyVTPM(v *vtpmEvidence, trust *Trust, want Expect) (res *Result, err er
 	if proven {
 		s.checkCEL()
 	}
-	return s.result()
 }
 
-// skipVTPM skips the checks of a vTPM where there is none.
-func (s *verification) skipVTPM() {
+// logChecks are those of an export of Cloud Logging.
+var logChecks = []string{"log.entries", "log.agreement"}
+
+// skipParts skips the checks of parts that this evidence does not have.
+func (s *verification) skipParts(why string, parts ...string) {
 	for _, c := range Checks {
-		if part, _, _ := strings.Cut(c.ID, "."); part == "tpm" || part == "eventlog" || part == "cel" {
-			s.skip(c.ID, "a hardware report alone: no vTPM in this evidence")
+		if part, _, _ := strings.Cut(c.ID, "."); slices.Contains(parts, part) {
+			s.skip(c.ID, why)
 		}
 	}
 }
 
-func (s *verification) strictDetail() string {
-	if s.unknown > 0 {
-		return fmt.Sprintf("%d unknown fields, not used", s.unknown)
+func (s *verification) checkStrict() bool {
+	detail := "every byte is accounted for"
+	switch {
+	case s.only == onlyToken:
+		s.skip("format.strict", "of a token, token.form says so")
+		return true
+	case s.unknown > 0:
+		detail = fmt.Sprintf("%d unknown fields, not used", s.unknown)
 	}
-	return "every byte is accounted for"
+	return s.record("format.strict", detail, s.malformed)
 }
 
 // quotesProven reports whether the PCR values are what the key signed. Until
@@ -161,7 +198,7 @@ func (s *verification) verdict(checks []Check) (Verdict, Check) {
 // decides.
 func (s *verification) givenUp(id string) bool {
 	return id == "tpm.ak.chain" && s.want.InsecureEvidenceAK ||
-		(id == "tpm.quote.nonce" || id == "tee.binding") && s.want.InsecureNoNonce
+		(id == "tpm.quote.nonce" || id == "tee.binding" || id == token.StepNonce) && s.want.InsecureNoNonce
 }
 
 // claims turns what was proven into the document.
@@ -179,11 +216,35 @@ func (s *verification) claims(r *Result) *claims.Claims {
 	if !s.until.IsZero() {
 		c.ValidUntil = s.until.Unix()
 	}
-	if !s.hardwareOnly {
+	if s.want.AtLogged {
+		c.TimeSource = "log"
+	}
+	c.NonceSource = s.nonceSource()
+	s.rawClaims(c)
+	s.tokenClaims(c)
+	return c
+}
+
+// What the nonces of evidence were compared with.
+const (
+	nonceExpected = "expected"
+	nonceLogged   = "log"
+	nonceNone     = "none"
+)
+
+func (s *verification) nonceSource() string {
+	if s.only == onlyToken && s.expectToken().NoNonce {
+		return nonceNone
+	}
+	return cmp.Or(s.nonces, nonceExpected)
+}
+
+// rawClaims publishes what is proven without a token.
+func (s *verification) rawClaims(c *claims.Claims) {
+	if s.only == onlyNothing {
 		s.tpmClaims(c)
 		s.bootClaims(c)
 		s.identityClaims(c)
 	}
 	s.teeClaims(c)
-	return c
 }

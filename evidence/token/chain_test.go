@@ -181,6 +181,8 @@ func crl(tb testing.TB, p *pki, change func(*x509.RevocationList), serials ...*b
 func TestRevocation(t *testing.T) {
 	p := newPKI(t, nil)
 	foreign := newPKI(t, func(_, i, _ *x509.Certificate) { i.Subject = pkix.Name{CommonName: "another intermediate"} })
+	ofRoot := *p
+	ofRoot.intermediate, ofRoot.caKey = p.root, p.rootKey
 	impostor := *p
 	impostor.caKey = rsaKey()
 	impostor.intermediate = certify(t, template("test intermediate", true), p.root, rsaKey(), p.rootKey)
@@ -193,6 +195,9 @@ func TestRevocation(t *testing.T) {
 		{"revoked in the second", "is revoked", []*x509.RevocationList{crl(t, p, nil), crl(t, p, nil, p.leaf.SerialNumber)}},
 		{"stale", "revocation list of", []*x509.RevocationList{crl(t, p, func(l *x509.RevocationList) { l.NextUpdate = mintTime.Add(-time.Minute) })}},
 		{"from the future", "revocation list of", []*x509.RevocationList{crl(t, p, func(l *x509.RevocationList) { l.ThisUpdate = mintTime.Add(time.Minute) })}},
+		{"of the root alone", "no revocation list of", []*x509.RevocationList{crl(t, &ofRoot, nil)}},
+		{"of both", "", []*x509.RevocationList{crl(t, &ofRoot, nil), crl(t, p, nil)}},
+		{"intermediate revoked", "is revoked", []*x509.RevocationList{crl(t, &ofRoot, nil, p.intermediate.SerialNumber), crl(t, p, nil)}},
 		{"of another", "no revocation list of", []*x509.RevocationList{crl(t, foreign, nil), nil}},
 		{"signed by another", "not signed by", []*x509.RevocationList{crl(t, &impostor, nil)}},
 	} {

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
@@ -100,6 +101,38 @@ func (t *Token) notes() []Field {
 		}
 	}
 	return list
+}
+
+// NotesAt says how the dates of the token stand to a time.
+func (t *Token) NotesAt(now time.Time) []Field {
+	dates := (&appraisal{token: t}).times()
+	if dates.err != nil {
+		return nil // notes has said so
+	}
+	var list []Field
+	note := func(format string, at int64) {
+		list = append(list, Field{"note", fmt.Sprintf(format, inWords(now.Sub(time.Unix(at, 0)).Abs()))})
+	}
+	if dates.iat != nil && now.Before(time.Unix(*dates.iat, 0)) {
+		note("issued in the future, in %s", *dates.iat)
+	}
+	if dates.exp != nil {
+		format := "ends in %s"
+		if !now.Before(time.Unix(*dates.exp, 0)) {
+			format = "expired %s ago"
+		}
+		note(format, *dates.exp)
+	}
+	return list
+}
+
+// inWords gives a duration in days, below two of them to the second.
+func inWords(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d < 2*day {
+		return d.Truncate(time.Second).String()
+	}
+	return fmt.Sprintf("%d days", d/day)
 }
 
 // checkLifetime is checkTime at the moment of issue: all but the clock.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/attestctl/attestctl/evidence/token"
 )
@@ -65,5 +66,33 @@ func TestDescribeNotes(t *testing.T) {
 		return f.Path == "note" && strings.Contains(f.Value, token.ErrUnknownIssuer.Error())
 	}) {
 		t.Errorf("unknown issuer is not noted: %v", got)
+	}
+}
+
+// TestNotesAt: a person sees at once whether a token still counts.
+func TestNotesAt(t *testing.T) {
+	claims := with(googleClaims(), nil)
+	tok := parse(t, mint("RS256", rsaKey(), header("RS256", nil), claims))
+	exp := time.Unix(mintIat+3600, 0)
+	for name, c := range map[string]struct {
+		at   time.Time
+		want []string
+	}{
+		"valid":   {exp.Add(-90 * time.Second), []string{"ends in 1m30s"}},
+		"its end": {exp, []string{"expired 0s ago"}},
+		"later":   {exp.Add(72 * time.Hour), []string{"expired 3 days ago"}},
+		"early":   {time.Unix(mintIat-60, 0), []string{"issued in the future, in 1m0s", "ends in 1h1m0s"}},
+	} {
+		var got []string
+		for _, f := range tok.NotesAt(c.at) {
+			got = append(got, f.Value)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: NotesAt = %q, want %q", name, got, c.want)
+		}
+	}
+	odd := parse(t, mint("RS256", rsaKey(), header("RS256", nil), with(claims, object{"exp": "soon"})))
+	if got := odd.NotesAt(exp); got != nil {
+		t.Errorf("NotesAt of a token without a date = %v", got)
 	}
 }

@@ -52,6 +52,27 @@ func (s *JWKS) byID(id string) (Key, bool) {
 	return s.keys[i], true
 }
 
+// Merge returns the keys of both sets, which may share keys. One kid for two keys
+// is an error.
+func (s *JWKS) Merge(more *JWKS) (*JWKS, error) {
+	merged := &JWKS{s.Keys()}
+	for _, k := range more.Keys() {
+		known, ok := merged.byID(k.ID)
+		switch {
+		case !ok:
+			merged.keys = append(merged.keys, k)
+		case !sameKey(known, k):
+			return nil, fmt.Errorf("the kid %s is that of two keys", strictjson.Quote(k.ID))
+		}
+	}
+	return merged, nil
+}
+
+func sameKey(a, b Key) bool {
+	public, ok := a.Public.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && public.Equal(b.Public) && a.Algorithm == b.Algorithm
+}
+
 // ParseJWKS decodes a JWK set (RFC 7517 5), {"keys": [...]}, of at most 256 KiB
 // and 64 keys. One key that could not be meant for verifying tokens makes the
 // whole file an error: a symmetric or private one, one without kid or with the

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/attestctl/attestctl/evidence/strictjson"
 )
@@ -99,7 +98,7 @@ func decodeSegment(s []byte) ([]byte, error) {
 	if len(s) == 0 {
 		return nil, errors.New("is empty")
 	}
-	if slices.ContainsFunc(s, func(c byte) bool { return c == '\n' || c == '\r' }) {
+	if bytes.IndexByte(s, '\n') >= 0 || bytes.IndexByte(s, '\r') >= 0 {
 		return nil, errors.New("has a line end in it")
 	}
 	out := make([]byte, base64url.DecodedLen(len(s)))

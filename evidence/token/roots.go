@@ -55,3 +55,11 @@ func PinRoots(digests ...string) (*Roots, error) {
 func (r *Roots) has(c *x509.Certificate) bool {
 	return slices.Contains(r.digests, sha256.Sum256(c.Raw))
 }
+
+// With returns roots that trust what either trusts.
+func (r *Roots) With(more *Roots) *Roots {
+	if r == nil {
+		return more
+	}
+	return &Roots{slices.Concat(r.digests, more.digests)}
+}
