@@ -11,7 +11,7 @@ import (
 type Case struct {
 	// Name is the acceptance test's name and a variant: "not_a_quote/certify".
 	Name string
-	// Row is the row of the acceptance table.
+	// Row is the row of the acceptance table; 0 means that it has none.
 	Row int
 	// Check is the identifier of the one check that must fail, without the
 	// bank in brackets; every check that does not depend on it still passes.
@@ -34,12 +34,25 @@ type Case struct {
 	nonce []byte
 	// form changes how the evidence is sent, for the case and its twin.
 	form func(*Evidence)
+	// token is minted in the place of machine, and as mint has changed it.
+	token *Token
+	mint  func(*Token)
+	// log is exported in the place of both, and as logs has changed its one run.
+	log  *CloudLog
+	logs func(*LogRun)
 }
 
 // Build makes the evidence. It is to be verified with Evidence.Nonce, at
 // Evidence.Now, and by certificate under Evidence.Root or, where that is nil,
-// with the pinned key of Evidence.AK.
+// with the pinned key of Evidence.AK. A token is to be verified with
+// Evidence.Token, at Evidence.Now, under Evidence.TrustFiles.
 func (c Case) Build() (*Evidence, error) {
+	switch {
+	case c.token != nil:
+		return c.buildToken()
+	case c.log != nil:
+		return c.buildLog()
+	}
 	m := c.machine
 	if c.edit != nil {
 		c.edit(&m)
@@ -58,6 +71,12 @@ func (c Case) Build() (*Evidence, error) {
 // Twin makes the evidence of the same machine without the defect, which every
 // verifier must accept.
 func (c Case) Twin() (*Evidence, error) {
+	switch {
+	case c.token != nil:
+		return c.token.Mint()
+	case c.log != nil:
+		return c.log.Export()
+	}
 	return c.attest(c.machine, caseNonce(c.machine.Keys))
 }
 

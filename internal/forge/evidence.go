@@ -30,10 +30,13 @@ type Evidence struct {
 	// SNP or TDX is the hardware report as it was minted, if there is any.
 	SNP *SNPReport
 	TDX *TDXQuote
-	// Raw is sent in the place of the message: a report or quote by itself.
+	// Raw is sent in the place of the message: a report, quote or token by itself,
+	// an export of Cloud Logging.
 	Raw []byte
+	// Token is what the verifier of a token must expect, also of one in an export.
+	Token *TokenDemand
 
-	hardwareTrust map[string][]byte
+	hardwareTrust, tokenTrust map[string][]byte
 }
 
 // Binary encodes the message as `gotpm attest --format binarypb` does, with

@@ -7,13 +7,13 @@ import (
 )
 
 // TrustFiles are the files of a trust directory, by path, for everything this
-// evidence rests on: the root of its AK, if it has one, and where it has a
-// hardware report those of [HardwareTrust], with collateral for its platform.
+// evidence rests on: the root of its AK, if it has one, where it has a hardware
+// report those of [HardwareTrust], with collateral for its platform, and for a
+// token the key set of its issuer or the root of its certificates.
 func (e *Evidence) TrustFiles() map[string][]byte {
-	files := maps.Clone(e.hardwareTrust)
-	if files == nil {
-		files = map[string][]byte{}
-	}
+	files := map[string][]byte{}
+	maps.Copy(files, e.hardwareTrust)
+	maps.Copy(files, e.tokenTrust)
 	if e.Root != nil {
 		files["ak/roots/forge_test_root.pem"] = certificatePEM(e.Root)
 	}
