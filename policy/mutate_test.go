@@ -92,6 +92,9 @@ var tolerated = map[string]string{
 	"submods.container.env_override remove":      "nothing set is what all accept",
 	"submods.container.env_override empty":       "as above",
 	"submods.container.env_override.MODE remove": "as above",
+	// Raw evidence has no support attributes, which the rules on tokens read.
+	"submods.confidential_space remove": "asked of tokens only",
+	"submods.confidential_space null":   "as above", "submods.confidential_space retype": "as above", "submods.confidential_space empty": "as above",
 }
 
 // optional are claims that these configs do not ask about: measured-boot wants

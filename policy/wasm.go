@@ -48,7 +48,12 @@ var errClosed = errors.New("the engine is closed")
 // linear memory of each of its instances, of which there is one per processor;
 // 0 means 16 MiB. It refuses a policy that it could not decide as the reference
 // does.
-func (p *Policy) WASM(limits Limits) (*WASM, error) {
+func (p *Policy) WASM(limits Limits) (*WASM, error) { return p.WASMFrom(nil, limits) }
+
+// WASMFrom is [Policy.WASM] for one of many policies. What the cache has of another
+// with the same modules, as one that differs in its config alone, is not compiled
+// again; nil has nothing. Engines must be closed before their cache.
+func (p *Policy) WASMFrom(cache *WASMCache, limits Limits) (*WASM, error) {
 	if err := p.CheckParity(); err != nil {
 		return nil, err
 	}
@@ -59,11 +64,8 @@ func (p *Policy) WASM(limits Limits) (*WASM, error) {
 	if limits.Memory <= 0 {
 		limits.Memory = defaultWASMMemory
 	}
-	module, err := p.WASMModule()
+	module, err := cache.code(p)
 	if err != nil {
-		return nil, err
-	}
-	if module, err = interruptible(module); err != nil {
 		return nil, err
 	}
 	w := &WASM{
@@ -71,16 +73,16 @@ func (p *Policy) WASM(limits Limits) (*WASM, error) {
 		pool: make(chan *instance, runtime.GOMAXPROCS(0)), closed: make(chan struct{}),
 	}
 	w.close = sync.OnceValue(w.shutDown)
-	if err := w.start(context.Background(), module); err != nil {
+	if err := w.start(context.Background(), module, cache.config()); err != nil {
 		return nil, err
 	}
 	return w, nil
 }
 
 // start compiles the module to machine code and makes the first instance.
-func (w *WASM) start(ctx context.Context, module []byte) error {
+func (w *WASM) start(ctx context.Context, module []byte, config wazero.RuntimeConfig) error {
 	pages := uint32(max(minPages, min(w.limits.Memory/pageSize, 1<<15)))
-	w.runtime = wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().WithMemoryLimitPages(pages).WithDebugInfoEnabled(false))
+	w.runtime = wazero.NewRuntimeWithConfig(ctx, config.WithMemoryLimitPages(pages).WithDebugInfoEnabled(false))
 	err := w.load(experimental.WithCompilationWorkers(ctx, runtime.GOMAXPROCS(0)), module, pages)
 	if err != nil {
 		return errors.Join(fmt.Errorf("starting the policy: %w", err), w.runtime.Close(ctx))

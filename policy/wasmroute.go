@@ -34,6 +34,15 @@ const entrypoint = "attestctl/entry/decision"
 // builtins() lists them, are the interpreter's: host_NAME and guard.NAME.
 // data must be {"config": ...}, and the entrypoint is "attestctl/entry/decision".
 func (p *Policy) WASMModule() ([]byte, error) {
+	code, err := p.wasmCode()
+	if err != nil {
+		return nil, err
+	}
+	return withDigest(code, p.digest), nil
+}
+
+// wasmCode is the module without the digest, which depends on the config.
+func (p *Policy) wasmCode() ([]byte, error) {
 	b := bundle.Bundle{Data: map[string]any{}}
 	b.Manifest.Init()
 	capabilities := routedCapabilities()
@@ -54,7 +63,7 @@ func (p *Policy) WASMModule() ([]byte, error) {
 	if len(b.WasmModules) != 1 {
 		return nil, fmt.Errorf("compiling the policy to WebAssembly: %w", cmp.Or(err, errWASM))
 	}
-	return withDigest(b.WasmModules[0].Raw, p.digest), nil
+	return b.WasmModules[0].Raw, nil
 }
 
 // CheckWASM says whether a module is this policy, byte for byte, as this version

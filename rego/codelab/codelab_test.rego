@@ -13,6 +13,40 @@ _decide(claims, config) := decision if {
 
 test_allowed if _decide(_genuine, _config) == {"allow": true, "codes": set()}
 
+_issuer := "https://confidentialcomputing.googleapis.com"
+
+# The codelab's own evidence: a token, which says the same under the same names.
+_token := object.union(_genuine, {
+	"schema": "attestctl.claims/v1",
+	"nonce_source": "expected",
+	"format": "jwt",
+	"iss": _issuer,
+	"aud": ["https://secrets.example"],
+	"secboot": true,
+	"oemid": 11129,
+	"token": {"iss": _issuer, "aud": "https://secrets.example"},
+})
+
+test_token_allowed if _decide(_token, _config) == {"allow": true, "codes": set()}
+
+test_token_denied[note] if {
+	some note, case in {
+		"SNP": {"code": "hardware", "claims": object.union(_token, {"hwmodel": "GCP_AMD_SEV_SNP"})},
+		"Intel's word": {"code": "hardware", "claims": object.union(_token, {"hwmodel": "INTEL_TDX"})},
+		"hwmodel only as spelled": {
+			"code": "hardware",
+			"claims": json.remove(object.union(_token, {"token": {"hwmodel": "GCP_AMD_SEV"}}), ["hwmodel"]),
+		},
+		"Confidential Space": {"code": "software", "claims": object.union(_token, {"swname": "CONFIDENTIAL_SPACE"})},
+		"another's project": {
+			"code": "project",
+			"claims": object.union(_token, {"submods": {"gce": {"project_id": "someone-else"}}}),
+		},
+		"no submods, as in staging": {"code": "project", "claims": json.remove(_token, ["submods/gce"])},
+	}
+	_decide(case.claims, _config) == {"allow": false, "codes": {case.code}}
+}
+
 # Each change of the claims is refused, by one rule alone.
 test_denied[note] if {
 	some note, case in {

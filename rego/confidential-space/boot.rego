@@ -14,7 +14,7 @@ deny contains {
 	"code": "boot-incomplete",
 	"msg": message.wants(["boot", "complete"], "true, with PCRs 0 to 9 and 14 quoted"),
 } if {
-	configured
+	measured
 	not boot.complete
 }
 
@@ -28,7 +28,7 @@ deny contains {
 	"code": "pcr-unexplained",
 	"msg": message.one_of(["boot", "unexplained_pcrs"], "unexplained_pcrs"),
 } if {
-	configured
+	measured
 	boot.complete
 	not boot.explained_but_for(config.get("unexplained_pcrs", []))
 }
@@ -40,7 +40,7 @@ deny contains {
 #   code: firmware-debug
 #   claim: boot.uefi_debug
 deny contains {"code": "firmware-debug", "msg": message.wants(["boot", "uefi_debug"], "false")} if {
-	configured
+	measured
 	not boot.firmware_not_debugged
 }
 
@@ -51,7 +51,7 @@ deny contains {"code": "firmware-debug", "msg": message.wants(["boot", "uefi_deb
 #   code: dma-protection
 #   claim: boot.dma_protection_disabled
 deny contains {"code": "dma-protection", "msg": message.wants(["boot", "dma_protection_disabled"], "false")} if {
-	configured
+	measured
 	not boot.dma_protected
 }
 
@@ -62,7 +62,7 @@ deny contains {"code": "dma-protection", "msg": message.wants(["boot", "dma_prot
 #   code: secure-boot
 #   claim: boot.secure_boot.enabled
 deny contains {"code": "secure-boot", "msg": message.wants(["boot", "secure_boot", "enabled"], "true")} if {
-	configured
+	measured
 	not boot.secure_boot_on
 }
 
@@ -73,7 +73,7 @@ deny contains {"code": "secure-boot", "msg": message.wants(["boot", "secure_boot
 #   code: secure-boot-pk
 #   claim: boot.secure_boot.pk
 deny contains {"code": "secure-boot-pk", "msg": message.one_of(["boot", "secure_boot", "pk"], "secure_boot_pk")} if {
-	configured
+	measured
 	not boot.platform_key_in(data.config.secure_boot_pk)
 }
 
@@ -84,7 +84,7 @@ deny contains {"code": "secure-boot-pk", "msg": message.one_of(["boot", "secure_
 #   code: secure-boot-db
 #   claim: boot.secure_boot.db
 deny contains {"code": "secure-boot-db", "msg": message.one_of(["boot", "secure_boot", "db"], "secure_boot_db")} if {
-	configured
+	measured
 	not boot.signature_db_in(data.config.secure_boot_db)
 }
 
@@ -95,7 +95,7 @@ deny contains {"code": "secure-boot-db", "msg": message.one_of(["boot", "secure_
 #   code: secure-boot-dbx
 #   claim: boot.secure_boot.dbx
 deny contains {"code": "secure-boot-dbx", "msg": message.wants(["boot", "secure_boot", "dbx"], "hashes in it")} if {
-	configured
+	measured
 	not boot.revocations_present
 }
 
@@ -109,7 +109,7 @@ deny contains {
 	"code": "secure-boot-authority",
 	"msg": message.one_of(["boot", "secure_boot", "authority"], "secure_boot_db"),
 } if {
-	configured
+	measured
 	boot.secure_boot_on
 	not boot.vouched_by(data.config.secure_boot_db)
 }
@@ -124,7 +124,7 @@ deny contains {
 	"code": "shim-validation",
 	"msg": message.wants(["boot", "secure_boot", "mok", "validation_disabled"], "absent or false"),
 } if {
-	configured
+	measured
 	boot.complete
 	not boot.shim_validates
 }
@@ -141,7 +141,7 @@ deny contains {
 	"code": "boot-pcrs",
 	"msg": message.wants(["tpm", "pcrs", bank, index], sprintf("one of pcrs: %v", [values])),
 } if {
-	configured
+	measured
 	some bank, registers in data.config.pcrs
 	some index, values in registers
 	not boot.pcr_in(bank, index, values)
@@ -157,7 +157,7 @@ deny contains {
 	"code": "debug-image",
 	"msg": message.wants(["boot", "kernel", "command_line"], "the word confidential-space.hardened=true in it"),
 } if {
-	configured
+	measured
 	not image_accepted
 }
 

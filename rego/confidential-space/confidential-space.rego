@@ -5,9 +5,9 @@
 #   from which image it booted, and which container it launched, with what the
 #   operator changed. The launch is measured by software, and the owner of any
 #   other machine can measure the same: the container's claims count only because
-#   Secure Boot keys and PCRs 4 and 8 are pinned beside them. Rules on the key
-#   that signed the image, on dbgstat and on support attributes, which tokens
-#   carry, get their place here when the claims exist.
+#   Secure Boot keys and PCRs 4 and 8 are pinned beside them. Where the
+#   configuration says so, a token of Google will do as well: then Google has
+#   judged the boot, and says so in dbgstat and support attributes.
 package attest
 
 import data.attestctl.boot
@@ -17,6 +17,7 @@ import data.attestctl.evidence
 import data.attestctl.gce
 import data.attestctl.message
 import data.attestctl.tee
+import data.attestctl.token
 
 _settings := {
 	"ak_roots": {"kind": "sha256s", "required": false, "what": "the root certificates AKs may chain to"},
@@ -24,13 +25,24 @@ _settings := {
 	"cmd_overrides": {"kind": "argument_lists", "required": false, "what": "what the operator may replace them by"},
 	"debug_images": {"kind": "flag", "required": false, "what": "whether debug images will do"},
 	"env_overrides": {"kind": "values_by_name", "required": false, "what": "the variables the operator may set"},
+	"google_tokens": {"kind": "flag", "required": false, "what": "whether a token of Google will do"},
 	"hwmodels": {"kind": "names", "required": true, "what": "the technologies that will do, as in [\"GCP_AMD_SEV\"]"},
 	"image_digests": {"kind": "image_digests", "required": true, "what": "the container images that may have the secret"},
-	"pcrs": {"kind": "pcrs", "required": true, "what": "the values of PCR 4 and 8 of the Confidential Space images"},
+	"pcrs": {
+		"kind": "pcrs",
+		"required": _boot_required,
+		"what": "the values of PCR 4 and 8 of the Confidential Space images",
+	},
 	"project_ids": {"kind": "names", "required": true, "what": "the projects of the instances"},
 	"restart_policies": {"kind": "names", "required": true, "what": "some of Never, OnFailure and Always"},
-	"secure_boot_db": {"kind": "sha256s", "required": true, "what": "the certificates that sign Container-Optimized OS"},
-	"secure_boot_pk": {"kind": "sha256s", "required": true, "what": "the platform keys that may own db"},
+	"secure_boot_db": {
+		"kind": "sha256s",
+		"required": _boot_required,
+		"what": "the certificates that sign Container-Optimized OS",
+	},
+	"secure_boot_pk": {"kind": "sha256s", "required": _boot_required, "what": "the platform keys that may own db"},
+	"service_accounts": {"kind": "names", "required": false, "what": "the service accounts that a token must name"},
+	"support_attributes": {"kind": "names", "required": false, "what": "how Google must support the image of a token"},
 	"tee_bound_to": {"kind": "bindings", "required": false, "what": "all that an SEV-SNP report must be made for"},
 	"unexplained_pcrs": {"kind": "pcr_indexes", "required": false, "what": "the PCRs that the event log need not explain"},
 	"zones": {"kind": "names", "required": false, "what": "the zones of the instances"},
@@ -39,19 +51,14 @@ _settings := {
 default allow := false
 
 # METADATA
-# title: The workload may have what it asks for
+# title: The workload may have what it asks for, by what was measured
 # description: Every condition is named; nothing is allowed for want of a reason to deny.
 # custom:
 #   claim: those of the rules below
 allow if {
-	configured
-	evidence.known_schema
-	evidence.no_check_switched_off
+	measured
 	gce.certified
 	root_accepted
-	gce.in_project(data.config.project_ids)
-	zone_accepted
-	gce.on_hardware(data.config.hwmodels)
 	tee_binding_accepted
 	boot.complete
 	boot.explained_but_for(config.get("unexplained_pcrs", []))
@@ -65,6 +72,35 @@ allow if {
 	boot.shim_validates
 	boot.pcrs_match(data.config.pcrs)
 	image_accepted
+	ours
+}
+
+# METADATA
+# title: The workload may have what it asks for, by the word of Google
+# description: Every condition is named; nothing is allowed for want of a reason to deny.
+# custom:
+#   claim: those of the rules below
+allow if {
+	vouched
+	token.secure_boot_on
+	debugging_accepted
+	support_accepted
+	ours
+}
+
+# METADATA
+# title: A workload as the configuration wants it
+# description: What is asked of all evidence, with one meaning whatever it was proven from.
+# custom:
+#   claim: those of the rules below
+ours if {
+	evidence.known_schema
+	evidence.no_check_switched_off
+	evidence.asked_for
+	gce.in_project(data.config.project_ids)
+	zone_accepted
+	gce.on_hardware(data.config.hwmodels)
+	service_account_accepted
 	container.launched
 	container.image_in(data.config.image_digests)
 	container.restart_policy_in(data.config.restart_policies)
@@ -75,11 +111,13 @@ allow if {
 
 # METADATA
 # title: The configuration can be decided with
-# description: It is what the table asks for, and pins the PCRs that the workload's claims rest on.
+# description: It is what the table asks for, and pins the PCRs that the workload's claims rest on, or is for tokens.
 configured if {
 	well_formed
 	_boot_pinned
 }
+
+_boot_pinned if not config.has("pcrs")
 
 _boot_pinned if {
 	boot.pins_pcr(data.config.pcrs, "4")
@@ -143,6 +181,17 @@ deny contains {"code": "insecure-options", "msg": message.wants(["insecure"], "n
 }
 
 # METADATA
+# title: Evidence that nobody asked for
+# description: Logged evidence carries the nonce of its log, so that it may be of any time.
+# custom:
+#   code: logged
+#   claim: nonce_source
+deny contains {"code": "logged", "msg": message.wants(["nonce_source"], "\"expected\", or \"none\" of a token")} if {
+	configured
+	not evidence.asked_for
+}
+
+# METADATA
 # title: Google does not vouch for the instance
 # description: Project, zone and instance come from the AK certificate; a pinned key has none.
 # custom:
@@ -152,7 +201,7 @@ deny contains {
 	"code": "ak-trust",
 	"msg": message.wants(["tpm", "ak", "trust"], "\"certificate\", of a production instance of Google's"),
 } if {
-	configured
+	measured
 	not gce.certified
 }
 
@@ -163,7 +212,7 @@ deny contains {
 #   code: ak-root
 #   claim: tpm.ak.certificate.root_sha256
 deny contains {"code": "ak-root", "msg": message.one_of(["tpm", "ak", "certificate", "root_sha256"], "ak_roots")} if {
-	configured
+	measured
 	not root_accepted
 }
 
@@ -231,7 +280,7 @@ deny contains {
 	"code": "tee-binding",
 	"msg": message.wants(["tee", "bound_to"], sprintf("all of %v", [_tee_bound_to])),
 } if {
-	configured
+	measured
 	is_string(input.hwmodel)
 	not tee_binding_accepted
 }

@@ -25,6 +25,7 @@ _pcr8 := "186d1b9bb1f5424e31d6744d6c73a84e51146eb1058b7f786665db828de0cfb4"
 
 _genuine := {
 	"schema": "attestctl.claims/v1",
+	"nonce_source": "expected",
 	"hwmodel": "GCP_AMD_SEV",
 	"swname": "CONFIDENTIAL_SPACE",
 	"secboot": true,
@@ -182,6 +183,8 @@ _workload_cases := {
 _identity_cases := {
 	"schema v2": {"code": "claims-schema", "claims": _with({"schema": "attestctl.claims/v2"})},
 	"schema absent": {"code": "claims-schema", "claims": _without("schema")},
+	"logged": {"code": "logged", "claims": _with({"nonce_source": "log"})},
+	"nonce source absent": {"code": "logged", "claims": _without("nonce_source")},
 	"insecure option": {"code": "insecure-options", "claims": _with({"insecure": ["insecure-short-nonce"]})},
 	"insecure of another type": {"code": "insecure-options", "claims": _with({"insecure": 0})},
 	"not production": {"code": "ak-trust", "claims": _with({"tpm": {"ak": {"certificate": {"production": false}}}})},

@@ -2,9 +2,9 @@
 # title: A Confidential VM of ours, booted as we mean it
 # description: |
 #   Evidence of a Compute Engine machine: which it is, on what hardware it runs,
-#   and that its boot chain was signed by keys that the configuration names. What
-#   it does not check stands in README.md. Service accounts and dbgstat, which
-#   tokens carry, get their rules here when the claims exist.
+#   and that its boot chain was signed by keys that the configuration names. Where
+#   the configuration says so, a token of Google will do as well, which says only
+#   that Secure Boot was on. What it does not check stands in README.md.
 package attest
 
 import data.attestctl.boot
@@ -13,16 +13,19 @@ import data.attestctl.evidence
 import data.attestctl.gce
 import data.attestctl.message
 import data.attestctl.tee
+import data.attestctl.token
 
 _settings := {
 	"ak_roots": {"kind": "sha256s", "required": false, "what": "the root certificates AKs may chain to"},
 	"any_instance": {"kind": "flag", "required": false, "what": "whether every instance of the projects is meant"},
+	"google_tokens": {"kind": "flag", "required": false, "what": "whether a token of Google will do"},
 	"hwmodels": {"kind": "names", "required": false, "what": "the technologies that will do, as in [\"GCP_AMD_SEV\"]"},
 	"instance_ids": {"kind": "names", "required": false, "what": "the IDs of the instances, in decimal"},
 	"instance_names": {"kind": "names", "required": false, "what": "the names of the instances"},
 	"project_ids": {"kind": "names", "required": true, "what": "the projects of the instances"},
-	"secure_boot_db": {"kind": "sha256s", "required": true, "what": "the certificates that may sign what boots"},
-	"secure_boot_pk": {"kind": "sha256s", "required": true, "what": "the platform keys that may own db"},
+	"secure_boot_db": {"kind": "sha256s", "required": _boot_required, "what": "the certificates that may sign what boots"},
+	"secure_boot_pk": {"kind": "sha256s", "required": _boot_required, "what": "the platform keys that may own db"},
+	"service_accounts": {"kind": "names", "required": false, "what": "the service accounts that a token must name"},
 	"technology_floor": {"kind": "technology", "required": false, "what": "the weakest technology that will do"},
 	"tee_bound_to": {"kind": "bindings", "required": false, "what": "all that a hardware report must be made for"},
 	"unexplained_pcrs": {"kind": "pcr_indexes", "required": false, "what": "the PCRs that the event log need not explain"},
@@ -32,22 +35,14 @@ _settings := {
 default allow := false
 
 # METADATA
-# title: The machine may have what it asks for
+# title: The machine may have what it asks for, by what was measured
 # description: Every condition is named; nothing is allowed for want of a reason to deny.
 # custom:
 #   claim: those of the rules below
 allow if {
-	configured
-	evidence.known_schema
-	evidence.no_check_switched_off
+	measured
 	gce.certified
 	root_accepted
-	plain_compute_engine
-	gce.in_project(data.config.project_ids)
-	gce.in_zone(data.config.zones)
-	instance_accepted
-	hardware_accepted
-	floor_reached
 	tee_binding_accepted
 	boot.complete
 	boot.explained_but_for(config.get("unexplained_pcrs", []))
@@ -59,6 +54,37 @@ allow if {
 	boot.revocations_present
 	boot.vouched_by(data.config.secure_boot_db)
 	boot.shim_validates
+	ours
+}
+
+# METADATA
+# title: The machine may have what it asks for, by the word of Google
+# description: Every condition is named; nothing is allowed for want of a reason to deny.
+# custom:
+#   claim: those of the rules below
+allow if {
+	vouched
+	token.secure_boot_on
+	token.debugging_not_enabled
+	ours
+}
+
+# METADATA
+# title: A machine as the configuration wants it
+# description: What is asked of all evidence, with one meaning whatever it was proven from.
+# custom:
+#   claim: those of the rules below
+ours if {
+	evidence.known_schema
+	evidence.no_check_switched_off
+	evidence.asked_for
+	plain_compute_engine
+	gce.in_project(data.config.project_ids)
+	gce.in_zone(data.config.zones)
+	instance_accepted
+	hardware_accepted
+	floor_reached
+	service_account_accepted
 }
 
 # METADATA
@@ -149,6 +175,17 @@ deny contains {"code": "insecure-options", "msg": message.wants(["insecure"], "n
 }
 
 # METADATA
+# title: Evidence that nobody asked for
+# description: Logged evidence carries the nonce of its log, so that it may be of any time.
+# custom:
+#   code: logged
+#   claim: nonce_source
+deny contains {"code": "logged", "msg": message.wants(["nonce_source"], "\"expected\", or \"none\" of a token")} if {
+	configured
+	not evidence.asked_for
+}
+
+# METADATA
 # title: Google does not vouch for the instance
 # description: Project, zone and instance come from the AK certificate; a pinned key has none.
 # custom:
@@ -158,7 +195,7 @@ deny contains {
 	"code": "ak-trust",
 	"msg": message.wants(["tpm", "ak", "trust"], "\"certificate\", of a production instance of Google's"),
 } if {
-	configured
+	measured
 	not gce.certified
 }
 
@@ -169,7 +206,7 @@ deny contains {
 #   code: ak-root
 #   claim: tpm.ak.certificate.root_sha256
 deny contains {"code": "ak-root", "msg": message.one_of(["tpm", "ak", "certificate", "root_sha256"], "ak_roots")} if {
-	configured
+	measured
 	not root_accepted
 }
 
@@ -315,7 +352,7 @@ deny contains {
 	"code": "tee-binding",
 	"msg": message.wants(["tee", "bound_to"], sprintf("all of tee_bound_to: %v", [_tee_bound_to])),
 } if {
-	configured
+	measured
 	is_string(input.hwmodel)
 	not tee_binding_accepted
 }

@@ -19,6 +19,7 @@ _other := "c467b76c47f0bdfa2a9d816aed7acd026d12d4a14677d31d17670d52aeab9ca4"
 
 _genuine := {
 	"schema": "attestctl.claims/v1",
+	"nonce_source": "expected",
 	"hwmodel": "GCP_AMD_SEV",
 	"swname": "GCE",
 	"secboot": true,
@@ -164,6 +165,8 @@ test_denied_boot[note] if {
 _identity_cases := {
 	"schema v2": {"code": "claims-schema", "claims": _with({"schema": "attestctl.claims/v2"})},
 	"schema absent": {"code": "claims-schema", "claims": _without("schema")},
+	"logged": {"code": "logged", "claims": _with({"nonce_source": "log"})},
+	"nonce source absent": {"code": "logged", "claims": _without("nonce_source")},
 	"schema of another type": {"code": "claims-schema", "claims": _with({"schema": 1})},
 	"insecure option": {"code": "insecure-options", "claims": _with({"insecure": ["insecure-short-nonce"]})},
 	"insecure null": {"code": "insecure-options", "claims": _with({"insecure": null})},

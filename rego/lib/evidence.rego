@@ -13,6 +13,16 @@ package attestctl.evidence
 known_schema if input.schema == "attestctl.claims/v1"
 
 # METADATA
+# title: The verifier asked for this evidence
+# description: |
+#   Its nonces are those that the verifier expected, or it is a token that was asked
+#   for without one. The nonce of logged evidence is the log's own, and whoever can
+#   write the log can write old evidence into it again.
+# custom:
+#   claim: nonce_source
+asked_for if input.nonce_source in {"expected", "none"}
+
+# METADATA
 # title: No check was switched off
 # description: |
 #   The claim is absent when no --insecure option was in force. That is the one
@@ -28,3 +38,16 @@ no_check_switched_off if {
 default _insecure := []
 
 _insecure := input.insecure
+
+# METADATA
+# title: The evidence is a token and nothing else
+# description: |
+#   Whoever issued it. Where there are claims of a TPM, a boot or a hardware report
+#   as well, as in Cloud Logging, they are there to be judged and the token does not
+#   stand in for them.
+# custom:
+#   claim: token
+only_a_token if {
+	is_object(input.token)
+	count(object.keys(input) & {"tpm", "boot", "tee"}) == 0
+}

@@ -34,6 +34,7 @@ allow if {
 	configured
 	evidence.known_schema
 	evidence.no_check_switched_off
+	evidence.asked_for
 	identity_accepted
 	boot.complete
 	boot.explained_but_for(config.get("unexplained_pcrs", []))
@@ -136,6 +137,36 @@ deny contains {"code": "insecure-options", "msg": message.wants(["insecure"], "n
 }
 
 # METADATA
+# title: Evidence that nobody asked for
+# description: Logged evidence carries the nonce of its log, so that it may be of any time.
+# custom:
+#   code: logged
+#   claim: nonce_source
+deny contains {"code": "logged", "msg": message.wants(["nonce_source"], "\"expected\", or \"none\" of a token")} if {
+	configured
+	not evidence.asked_for
+}
+
+# METADATA
+# title: A token where measurements are wanted
+# description: Google has seen them, and a token says nothing that reference values could be compared with.
+# custom:
+#   code: token
+#   claim: token
+deny contains {"code": "token", "msg": message.wants(["tpm"], "measurements, which no token carries")} if {
+	configured
+	evidence.only_a_token
+}
+
+# METADATA
+# title: The evidence is judged by its measurements
+# description: All but a token alone, which has none.
+measured if {
+	configured
+	not evidence.only_a_token
+}
+
+# METADATA
 # title: Not a machine of ours
 # description: Neither does Google certify it as one of the projects', nor is its key one of those listed.
 # custom:
@@ -145,7 +176,7 @@ deny contains {"code": "identity", "msg": sprintf("%s; %s", [
 	message.one_of(["submods", "gce", "project_id"], "project_ids"),
 	message.one_of(["tpm", "ak", "key_sha256"], "ak_keys"),
 ])} if {
-	configured
+	measured
 	not identity_accepted
 }
 

@@ -21,6 +21,7 @@ _app := "971a27e7891000400873589d34d453ab5f4e0a8a96bc5b1cd489d4da5872d7c7"
 
 _genuine := {
 	"schema": "attestctl.claims/v1",
+	"nonce_source": "expected",
 	"secboot": true,
 	"oemid": 11129,
 	"submods": {"gce": {"project_id": "attestctl-forge"}},
@@ -84,6 +85,8 @@ test_denied[note] if {
 	some note, case in {
 		"schema v2": {"code": "claims-schema", "claims": _with({"schema": "attestctl.claims/v2"})},
 		"schema absent": {"code": "claims-schema", "claims": _without("schema")},
+		"logged": {"code": "logged", "claims": _with({"nonce_source": "log"})},
+		"nonce source absent": {"code": "logged", "claims": _without("nonce_source")},
 		"insecure option": {"code": "insecure-options", "claims": _with({"insecure": ["insecure-no-event-log"]})},
 		"insecure of another type": {"code": "insecure-options", "claims": _with({"insecure": {}})},
 		"another's project": {"code": "identity", "claims": _with({"submods": {"gce": {"project_id": "someone-else"}}})},
@@ -161,4 +164,24 @@ test_denied_without_claims[note] if {
 	not decision.allow
 	wanted := {"claims-schema", "identity", "boot-incomplete", "pcr-value", "efi-app", "command-line", "secure-boot-db"}
 	wanted & decision.codes == wanted
+}
+
+_token := object.union(
+	json.remove(_genuine, ["tpm", "boot", "tee"]),
+	{"format": "jwt", "iss": "https://confidentialcomputing.googleapis.com", "token": {}},
+)
+
+# A token is refused for what it is, in words that say so.
+test_denied_token[note] if {
+	some note, config in {"as configured": _config, "by key": _by_key}
+	reasons := attest.deny with input as _token with data.config as config
+	reasons == {{"code": "token", "msg": "tpm is absent, want measurements, which no token carries"}}
+	not attest.allow with input as _token with data.config as config
+}
+
+# A token beside measurements changes nothing, and one without its own claims is none.
+test_token_beside if {
+	_decide(object.union(_genuine, {"token": {}}), _config) == {"allow": true, "codes": set()}
+	not _decide(json.remove(_token, ["token"]), _config).allow
+	not "token" in _decide(json.remove(_token, ["token"]), _config).codes
 }

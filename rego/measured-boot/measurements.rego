@@ -14,7 +14,7 @@ deny contains {
 	"code": "boot-incomplete",
 	"msg": message.wants(["boot", "complete"], "true, with PCRs 0 to 9 and 14 quoted"),
 } if {
-	configured
+	measured
 	not boot.complete
 }
 
@@ -28,7 +28,7 @@ deny contains {
 	"code": "pcr-unexplained",
 	"msg": message.one_of(["boot", "unexplained_pcrs"], "unexplained_pcrs"),
 } if {
-	configured
+	measured
 	boot.complete
 	not boot.explained_but_for(config.get("unexplained_pcrs", []))
 }
@@ -43,7 +43,7 @@ deny contains {
 	"code": "pcr-value",
 	"msg": message.wants(["tpm", "pcrs", bank, index], sprintf("one of pcrs: %v", [values])),
 } if {
-	configured
+	measured
 	some bank, registers in data.config.pcrs
 	some index, values in registers
 	not boot.pcr_in(bank, index, values)
@@ -56,7 +56,7 @@ deny contains {
 #   code: efi-app
 #   claim: boot.efi_apps
 deny contains {"code": "efi-app", "msg": message.one_of(["boot", "efi_apps"], "efi_apps")} if {
-	configured
+	measured
 	not efi_apps_accepted
 }
 
@@ -79,7 +79,7 @@ deny contains {
 	"code": "command-line",
 	"msg": message.one_of(["boot", "kernel", "command_line"], "command_lines"),
 } if {
-	configured
+	measured
 	not command_line_accepted
 }
 
@@ -105,7 +105,7 @@ deny contains {
 		message.one_of(["boot", "secure_boot", "db"], "secure_boot_db"),
 	]),
 } if {
-	configured
+	measured
 	not signature_db_accepted
 }
 

@@ -28,6 +28,7 @@ _new := {"bootloader": 4, "tee": 0, "snp": 24, "microcode": 219}
 # Compute Engine, Milan, a report of version 5 in an attestation of the vTPM.
 _genuine := {
 	"schema": "attestctl.claims/v1",
+	"nonce_source": "expected",
 	"format": "attestation-proto",
 	"verified_at": 1767225600,
 	"valid_until": 1800000000,
@@ -194,6 +195,8 @@ test_denied_platform[note] if {
 _binding_cases := {
 	"schema v2": {"code": "claims-schema", "claims": _with({"schema": "attestctl.claims/v2"})},
 	"schema absent": {"code": "claims-schema", "claims": _without("schema")},
+	"logged": {"code": "logged", "claims": _with({"nonce_source": "log"})},
+	"nonce source absent": {"code": "logged", "claims": _without("nonce_source")},
 	"insecure option": {"code": "insecure-options", "claims": _with({"insecure": ["insecure-short-nonce"]})},
 	"insecure null": {"code": "insecure-options", "claims": _with({"insecure": null})},
 	"a TDX quote": {"code": "tee-type", "claims": _tee({"type": "TDX"})},
@@ -374,4 +377,24 @@ test_denied_without_claims[note] if {
 	not decision.allow
 	wanted := {"claims-schema", "tee-type", "project", "ak-key"}
 	wanted & decision.codes == wanted
+}
+
+_token := object.union(
+	json.remove(_genuine, ["tpm", "boot", "tee"]),
+	{"format": "jwt", "iss": "https://confidentialcomputing.googleapis.com", "token": {}},
+)
+
+# A token is refused for what it is, in words that say so.
+test_denied_token[note] if {
+	some note, config in {"as configured": _config, "least": _least}
+	reasons := attest.deny with input as _token with data.config as config
+	reasons == {{"code": "token", "msg": "tee is absent, want a report of the hardware, which no token carries"}}
+	not attest.allow with input as _token with data.config as config
+}
+
+# A token beside measurements changes nothing, and one without its own claims is none.
+test_token_beside if {
+	_decide(object.union(_genuine, {"token": {}}), _config) == {"allow": true, "codes": set()}
+	not _decide(json.remove(_token, ["token"]), _config).allow
+	not "token" in _decide(json.remove(_token, ["token"]), _config).codes
 }

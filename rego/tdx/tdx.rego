@@ -49,6 +49,7 @@ allow if {
 	configured
 	evidence.known_schema
 	evidence.no_check_switched_off
+	evidence.asked_for
 	tee.is_type("TDX")
 	tee.bound_to(_bound_to)
 	project_accepted
@@ -189,6 +190,28 @@ deny contains {"code": "insecure-options", "msg": message.wants(["insecure"], "n
 }
 
 # METADATA
+# title: Evidence that nobody asked for
+# description: Logged evidence carries the nonce of its log, so that it may be of any time.
+# custom:
+#   code: logged
+#   claim: nonce_source
+deny contains {"code": "logged", "msg": message.wants(["nonce_source"], "\"expected\", or \"none\" of a token")} if {
+	configured
+	not evidence.asked_for
+}
+
+# METADATA
+# title: A token where a quote is wanted
+# description: Google may have seen one; what was in it, and what it was made for, no token says.
+# custom:
+#   code: token
+#   claim: token
+deny contains {"code": "token", "msg": message.wants(["tee"], "a quote of the hardware, which no token carries")} if {
+	configured
+	evidence.only_a_token
+}
+
+# METADATA
 # title: No quote of TDX hardware
 # description: What an event log says of the technology is no quote. The rules on what is in it are silent then.
 # custom:
@@ -196,6 +219,7 @@ deny contains {"code": "insecure-options", "msg": message.wants(["insecure"], "n
 #   claim: tee.type
 deny contains {"code": "tee-type", "msg": message.wants(["tee", "type"], "\"TDX\"")} if {
 	configured
+	not evidence.only_a_token
 	not tee.is_type("TDX")
 }
 
@@ -222,6 +246,7 @@ deny contains {
 #   claim: submods.gce.project_id, tpm.ak.trust
 deny contains {"code": "project", "msg": message.one_of(["submods", "gce", "project_id"], "project_ids")} if {
 	configured
+	not evidence.only_a_token
 	not project_accepted
 }
 
@@ -245,6 +270,7 @@ project_accepted if {
 #   claim: tpm.ak.key_sha256
 deny contains {"code": "ak-key", "msg": message.one_of(["tpm", "ak", "key_sha256"], "ak_keys")} if {
 	configured
+	not evidence.only_a_token
 	not ak_key_accepted
 }
 
