@@ -23,8 +23,17 @@ const committed = "../../fixtures"
 // evidenceArgs is the command line that judges a case as its case.yaml says.
 func evidenceArgs(c fixture.Case) []string {
 	args := []string{filepath.Join(c.Dir, c.File), "--at", c.Spec.At.Format(time.RFC3339), "-o", "json"}
-	if len(c.Spec.Nonce) > 0 {
+	if len(c.Spec.Nonce) > 0 && c.Spec.Token == nil {
 		args = append(args, "--nonce", fmt.Sprintf("%x", []byte(c.Spec.Nonce)))
+	}
+	if t := c.Spec.Token; t != nil {
+		for name, value := range map[string]string{
+			"--issuer": t.Issuer, "--token-profile": t.Profile, "--audience": t.Audience, "--nonce": t.Nonce, "--without": strings.Join(t.Without, ","),
+		} {
+			if value != "" {
+				args = append(args, name, value)
+			}
+		}
 	}
 	switch {
 	case c.Spec.AKPub != "":

@@ -26,7 +26,7 @@ type fixtureAdd struct {
 func newFixtureAdd(sys *system) *cobra.Command {
 	a := &fixtureAdd{verify: verify{sys: sys}}
 	c := leaf(&cobra.Command{
-		Use:   "add FILE --name NAME --nonce HEX [flags]",
+		Use:   "add FILE --name NAME --nonce NONCE [flags]",
 		Short: "Record real evidence as a case",
 		Long: `Add copies evidence and the trust it needs into a new folder, verifies it now, and
 writes what came out to want.json. Nothing that exists is overwritten. Evidence
@@ -43,10 +43,12 @@ publish it.`,
 	f := c.Flags()
 	f.StringVar(&a.name, "name", "", "`NAME` of the new case")
 	f.StringVar(&a.title, "title", "", "`TEXT` that says what the case is about")
-	f.Var(&parsed[[]byte]{&a.expect.Nonce, parseNonce, "HEX", ""}, "nonce", "nonce that was sent to the VM, 16 to 64 bytes in hex")
+	a.nonce.expect = &a.expect
+	f.Var(&a.nonce, "nonce", nonceUsage)
 	f.Var(&parsed[time.Time]{&a.expect.Now, parseTime, "TIME", ""}, "at", "time to verify at: RFC 3339, a date, or Unix seconds (default now)")
 	f.Var(&parsed[[]int]{&a.expect.RequirePCRs, parsePCRs, "LIST", ""}, "require-pcrs", "PCRs that must be quoted and explained (default 0-9,14)")
 	hardwareFlags(c, &a.expect)
+	tokenFlags(c, &a.expect.Token)
 	f.StringArrayVar(&a.policies, "policy", nil, "builtin:NAME or a `PATH`: a policy that decides the case; may be repeated")
 	f.BoolVar(&a.refused, "refused", false, "record evidence that must stay refused")
 	a.trust.add(f)
@@ -58,11 +60,8 @@ publish it.`,
 }
 
 func (a *fixtureAdd) run(args []string) error {
-	switch {
-	case a.name == "":
+	if a.name == "" {
 		return hint.New(usagef("fixture add needs --name"), "the name becomes that of the folder")
-	case len(a.expect.Nonce) == 0 && !a.expect.InsecureNoNonce && a.expect.TEENonce == nil && a.expect.ReportData == nil:
-		return hint.New(usagef("fixture add needs --nonce"), "pass the nonce that was sent to the VM")
 	}
 	if err := fixture.CheckName(a.name); err != nil {
 		return &exitError{exitUsage, err}
@@ -74,9 +73,16 @@ func (a *fixtureAdd) run(args []string) error {
 	if err != nil {
 		return inFile(args[0], err)
 	}
+	if err := a.nonce.fits(fixture.FormatOf(data)); err != nil {
+		return err
+	}
 	r, err := a.recording(args[0])
 	if err != nil {
 		return err
+	}
+	if evidence.TakesTextNonce(fixture.FormatOf(data)) {
+		t := fixture.TokenSpec(a.expect.Token)
+		r.Spec.Nonce, r.Spec.Token = nil, &t
 	}
 	c, err := fixture.Record(data, r)
 	if err != nil {
@@ -150,7 +156,7 @@ func (a *fixtureAdd) recordTrust(r *fixture.Recording) error {
 		r.AKPub = key
 		return nil
 	}
-	t, err := a.trust.load(a.sys)
+	t, err := a.trust.load(a.sys, a.expect.Token.Issuer)
 	r.Trust = t
 	return err
 }

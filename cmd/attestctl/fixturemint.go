@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -29,6 +32,7 @@ type fixtureMint struct {
 	cmdline                     string
 	container                   bool
 	project, zone, instanceName string
+	audience, tokenNonce        string
 	defect                      string
 	listDefects                 bool
 	output                      string
@@ -47,6 +51,27 @@ var (
 
 var mintBindings = []named[forge.Binding]{
 	{"nonce-ak", forge.BindNonceAK}, {"nonce-padded", forge.BindNonce}, {"workload-attestation", forge.BindWorkload},
+}
+
+// tokenForms are the forms that rest on a token of Google, or ask for one. What
+// else there is are forms of the message of gotpm attest.
+var tokenForms = []named[func(forge.Machine, forge.Token) (*forge.Evidence, error)]{
+	{"token", func(_ forge.Machine, t forge.Token) (*forge.Evidence, error) { return t.Mint() }},
+	{"pki", func(_ forge.Machine, t forge.Token) (*forge.Evidence, error) {
+		t.PKI = true
+		return t.Mint()
+	}},
+	{"cloud-log", func(m forge.Machine, t forge.Token) (*forge.Evidence, error) {
+		return forge.CloudLog{Runs: []forge.LogRun{{Machine: m, Token: t}}}.Export()
+	}},
+	{"rest", func(m forge.Machine, t forge.Token) (*forge.Evidence, error) {
+		e, err := m.Attest(forge.ChallengeNonce(forge.NewKeys(forge.DefaultSeed), t.Nonces[0]))
+		if err != nil {
+			return nil, err
+		}
+		e.Raw, err = e.RESTBody(forge.REST{Instance: m.Instance, Audience: t.Audience, Nonces: t.Nonces})
+		return e, err
+	}},
 }
 
 // named is a word for a value.
@@ -83,10 +108,16 @@ authority, and writes the case with what came out. The same flags give the same
 bytes. No trust directory outside of tests may hold the test authority's root: the
 case carries its own.
 
+--format says how the machine is attested: token is what Google would say of it,
+pki the same with certificates, cloud-log what gotpm token --cloud-log would
+have logged, rest its request for the token, and the others are forms of what gotpm
+attest writes.
+
 --defect makes the evidence of a named attack or oddity, which has a machine of
 its own; --list-defects names them with the check that fails.`,
 		Example: `  attestctl fixture mint --name tdx-no-secure-boot --technology tdx --secure-boot off
   attestctl fixture mint --name other-project --project somebody-else --ak p256
+  attestctl fixture mint --name space-token --container --format token --audience https://verifier.example
   attestctl fixture mint --name relabelled --defect selection_empty_subset_24_relabel/relabelled
   attestctl fixture mint --list-defects`,
 		Args: arguments(0, 0, "argument"),
@@ -95,10 +126,8 @@ its own; --list-defects names them with the check that fails.`,
 		if m.listDefects {
 			return m.list()
 		}
-		if m.defect != "" {
-			if err := onlyDefect(c); err != nil {
-				return err
-			}
+		if err := m.check(c); err != nil {
+			return err
 		}
 		return m.run()
 	})
@@ -107,7 +136,7 @@ its own; --list-defects names them with the check that fails.`,
 }
 
 // machineFlags describe the machine, which a defect has of its own.
-var machineFlags = []string{"technology", "ak", "secure-boot", "no-report", "binding", "cmdline", "container", "project", "zone", "instance"}
+var machineFlags = []string{"technology", "ak", "secure-boot", "no-report", "binding", "cmdline", "container", "project", "zone", "instance", "audience", "token-nonce"}
 
 func (m *fixtureMint) add(c *cobra.Command) {
 	f := c.Flags()
@@ -122,7 +151,7 @@ func (m *fixtureMint) add(c *cobra.Command) {
 		{&m.ak, "ak", "attestation key", words(keyTypes)},
 		{&m.secureBoot, "secure-boot", "UEFI Secure Boot", words(secureBootModes)},
 		{&m.binding, "binding", "report data", words(mintBindings)},
-		{&m.format, "format", "form of the evidence", fixture.MintFormats()},
+		{&m.format, "format", "form", append(fixture.MintFormats(), words(tokenForms)...)},
 	} {
 		*w.value = w.words[0]
 		choice(c, w.value, w.name, "", w.usage+": "+strings.Join(w.words, ", "), w.words)
@@ -133,21 +162,41 @@ func (m *fixtureMint) add(c *cobra.Command) {
 	f.StringVar(&m.project, "project", "", "project `ID` in the certificate of the key")
 	f.StringVar(&m.zone, "zone", "", "`ZONE` in the certificate of the key")
 	f.StringVar(&m.instanceName, "instance", "", "instance `NAME` in the certificate of the key")
+	f.StringVar(&m.audience, "audience", "", "`AUDIENCE` of the token")
+	f.StringVar(&m.tokenNonce, "token-nonce", "", "`NONCE` of the token (default one that follows from the name)")
 	f.StringVar(&m.defect, "defect", "", "`NAME` of what is wrong with the evidence")
 	f.BoolVar(&m.listDefects, "list-defects", false, "list the defects and the checks that they fail")
 	dirFlag(c, &m.dir)
 	textOrJSON(c, &m.output)
 }
 
+// check refuses flags that would mean nothing.
+func (m *fixtureMint) check(c *cobra.Command) error {
+	if m.defect != "" {
+		return m.onlyDefect(c)
+	}
+	for _, name := range []string{"audience", "token-nonce"} {
+		if c.Flags().Changed(name) && !m.restsOnToken() {
+			return usagef("--%s belongs to --format %s", name, strings.Join(words(tokenForms), ", "))
+		}
+	}
+	return nil
+}
+
 // onlyDefect refuses flags that a defect would ignore.
-func onlyDefect(c *cobra.Command) error {
+func (m *fixtureMint) onlyDefect(c *cobra.Command) error {
 	for _, name := range machineFlags {
 		if c.Flags().Changed(name) {
 			return usagef("--defect has a machine of its own, so that --%s would mean nothing", name)
 		}
 	}
+	if m.restsOnToken() {
+		return usagef("--defect has a form of its own, so that --format %s would mean nothing", m.format)
+	}
 	return nil
 }
+
+func (m *fixtureMint) restsOnToken() bool { return slices.Contains(words(tokenForms), m.format) }
 
 func (m *fixtureMint) run() error {
 	if m.name == "" {
@@ -163,7 +212,11 @@ func (m *fixtureMint) run() error {
 	if m.title != "" {
 		title = m.title
 	}
-	c, err := fixture.Mint(e, fixture.Minting{Name: m.name, Format: m.format, Spec: fixture.Spec{Title: title}})
+	how := fixture.Minting{Name: m.name, Spec: fixture.Spec{Title: title}}
+	if !m.restsOnToken() {
+		how.Format = m.format
+	}
+	c, err := fixture.Mint(e, how)
 	if err != nil {
 		return err
 	}
@@ -216,14 +269,24 @@ func (m *fixtureMint) evidence() (*forge.Evidence, string, error) {
 			machine.Boot.CommandLine = forge.HardenedCommandLine
 		}
 	}
-	if m.technology == "snp" || m.technology == "tdx" {
+	if (m.technology == "snp" || m.technology == "tdx") && !strings.HasPrefix(m.format, "token") { // which say nothing of reports
 		title += ", " + map[bool]string{true: "without its hardware report", false: "with its hardware report"}[m.noReport]
 		if !m.noReport {
 			machine.Hardware = &forge.Hardware{Binding: valueOf(mintBindings, m.binding)}
 		}
 	}
+	if m.restsOnToken() {
+		e, err := valueOf(tokenForms, m.format)(machine, m.token(&machine))
+		return e, title + ", as " + m.format, err
+	}
 	e, err := machine.Attest(fixture.MintNonce(m.name))
 	return e, title, err
+}
+
+// token is the one that is made or asked for.
+func (m *fixtureMint) token(machine *forge.Machine) forge.Token {
+	nonce := cmp.Or(m.tokenNonce, hex.EncodeToString(fixture.MintNonce(m.name)))
+	return forge.Token{Machine: machine, Audience: m.audience, Nonces: []string{nonce}}
 }
 
 // instance is the default one with the names that flags give. Its numbers

@@ -37,6 +37,14 @@ func (sys *system) open(name string) (io.ReadCloser, error) {
 	return f, nil
 }
 
+// openAny opens a file of any size.
+func (sys *system) openAny(name string) (io.ReadCloser, error) {
+	if name == stdinName {
+		return io.NopCloser(sys.stdin), nil
+	}
+	return os.Open(name) //nolint:gosec // the file the user names
+}
+
 func checkFile(f *os.File) error {
 	info, err := f.Stat()
 	switch {

@@ -29,6 +29,11 @@ func (v *verify) insecure() []insecureOption {
 			"a migration agent can take the guest's memory to another machine",
 		},
 		{
+			&v.expect.InsecureSharedAudience, "insecure-shared-audience",
+			"accept a token that is for other audiences too",
+			"whoever else the token is for could have passed it on",
+		},
+		{
 			&v.expect.InsecureNoNonce, "insecure-no-nonce",
 			"do not compare the nonce; never accepted",
 			"the nonce is not compared: the evidence may be old or another's, and is not accepted",

@@ -15,9 +15,13 @@ func newInspect(sys *system) *cobra.Command {
 		Use:   "inspect FILE [flags]",
 		Short: "Show what evidence says, without verifying any of it",
 		Long: `Inspect decodes any supported evidence and prints it. It checks no signature, no
-digest and no nonce: every line says so. Whatever it shows may be made up.`,
+digest and no nonce: every line says so. Whatever it shows may be made up.
+
+Of a token it shows header, certificates and claims, the dates in words, and as
+notes what is wrong with it whatever is expected of it.`,
 		Example: `  attestctl inspect quote.dat
   attestctl inspect quote.dat -o json
+  attestctl inspect token.jwt
   gotpm attest | attestctl inspect -`,
 		Args: arguments(1, 1, "FILE"),
 	}, func(args []string) error {
@@ -25,7 +29,7 @@ digest and no nonce: every line says so. Whatever it shows may be made up.`,
 		if err != nil {
 			return err
 		}
-		if err := report.Write(sys.stdout, output, report.NewInspection(args[0], b), sys.style()); err != nil {
+		if err := report.Write(sys.stdout, output, report.NewInspection(args[0], b, sys.now()), sys.style()); err != nil {
 			return err
 		}
 		if err := evidence.UntrustedError(b); err != nil {

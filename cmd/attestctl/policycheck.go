@@ -112,11 +112,22 @@ func (k *policyCheck) run(args []string) error {
 	}
 	switch {
 	case doc.Errors > 0:
-		return &exitError{exitFailed, fmt.Errorf("errors: %d", doc.Errors)}
+		return &exitError{exitFailed, fmt.Errorf("%s in %s", counted(doc.Errors, "error"), counted(len(list), "policy"))}
 	case k.strict && doc.Warnings > 0:
-		return hint.New(&exitError{exitFailed, fmt.Errorf("warnings: %d", doc.Warnings)}, "without --strict warnings do not fail the check")
+		return hint.New(&exitError{exitFailed, fmt.Errorf("%s in %s", counted(doc.Warnings, "warning"), counted(len(list), "policy"))}, "without --strict warnings do not fail the check")
 	}
 	return nil
+}
+
+// counted writes a number of things.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	if stem, ok := strings.CutSuffix(thing, "y"); ok {
+		thing = stem + "ie"
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // check checks one policy. The error is for what is no policy's fault.

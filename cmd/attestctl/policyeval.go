@@ -58,9 +58,7 @@ func (e *policyEval) run(args []string) error {
 	if e.claims != "" {
 		return e.evalClaims(request)
 	}
-	if e.expect.Now.IsZero() {
-		e.expect.Now = e.sys.now()
-	}
+	e.setTime()
 	a, closeEngine, err := e.appraiser()
 	if err != nil {
 		return err
@@ -68,7 +66,10 @@ func (e *policyEval) run(args []string) error {
 	defer closeEngine()
 	e.warnInsecure()
 	a.Request = request
-	r := e.appraise(a, args[0])
+	r, err := e.judgeOne(a, args[0])
+	if err != nil {
+		return err
+	}
 	if r.Decision == nil {
 		return explain(r)
 	}

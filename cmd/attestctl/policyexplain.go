@@ -100,15 +100,16 @@ func (x *policyExplain) input(args []string, request map[string]any) (policy.Inp
 		in, err := x.claimsInput(request)
 		return in, x.claims, err
 	}
-	if x.expect.Now.IsZero() {
-		x.expect.Now = x.sys.now()
-	}
-	trust, err := x.trust.load(x.sys)
+	x.setTime()
+	trust, err := x.trust.load(x.sys, x.expect.Token.Issuer)
 	if err != nil {
 		return policy.Input{}, "", err
 	}
 	x.warnInsecure()
-	r := x.appraise(appraise.Appraiser{Trust: trust, Expect: x.expect, Format: x.format}, args[0])
+	r, err := x.judgeOne(appraise.Appraiser{Trust: trust, Expect: x.expect, Format: x.format}, args[0])
+	if err != nil {
+		return policy.Input{}, "", err
+	}
 	if r.Err != nil {
 		return policy.Input{}, "", explain(r)
 	}

@@ -21,6 +21,7 @@ type policySet struct {
 	engines []string // words, the first decides
 	mu      sync.Mutex
 	ready   map[string]*preparedPolicy
+	wasm    *policy.WASMCache
 	// coverage records the decisions of a policy by its identity; nil records
 	// nothing.
 	coverage map[string]*policy.Coverage
@@ -29,7 +30,7 @@ type policySet struct {
 }
 
 func newPolicySet(engines []string) *policySet {
-	return &policySet{engines: engines, ready: map[string]*preparedPolicy{}}
+	return &policySet{engines: engines, ready: map[string]*preparedPolicy{}, wasm: policy.NewWASMCache()}
 }
 
 // preparedPolicy is a policy with one config and its engines.
@@ -73,11 +74,11 @@ func (s *policySet) get(ref string, config map[string]any) (*preparedPolicy, err
 		s.ready[id+"\x00"+text] = p
 	}
 	s.mu.Unlock()
-	p.once.Do(func() { p.err = p.prepare(ref, text, s.engines, s.coverage[id]) })
+	p.once.Do(func() { p.err = p.prepare(ref, text, s.engines, s.coverage[id], s.wasm) })
 	return p, p.err
 }
 
-func (p *preparedPolicy) prepare(ref, config string, engines []string, coverage *policy.Coverage) error {
+func (p *preparedPolicy) prepare(ref, config string, engines []string, coverage *policy.Coverage, cache *policy.WASMCache) error {
 	s, err := policy.Open(ref)
 	if err != nil {
 		return err
@@ -91,7 +92,7 @@ func (p *preparedPolicy) prepare(ref, config string, engines []string, coverage 
 		return err
 	}
 	for _, word := range engines {
-		e, closeEngine, err := newEngine(p.policy, word, policy.Limits{Deadline: testDeadline})
+		e, closeEngine, err := newEngineFrom(cache, p.policy, word, policy.Limits{Deadline: testDeadline})
 		if err != nil {
 			return fmt.Errorf("engine %s: %w", word, err)
 		}
@@ -120,6 +121,7 @@ func (s *policySet) close() {
 			closeEngine()
 		}
 	}
+	s.wasm.Close() //nolint:errcheck,gosec // the process ends
 }
 
 // differError says that engines do not decide alike.

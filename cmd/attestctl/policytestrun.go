@@ -44,7 +44,7 @@ func (t *policyTest) test(ctx context.Context, args []string) (*report.PolicyTes
 	}
 	start := t.sys.now()
 	r := &testRun{policyTest: t, plan: plan, set: newPolicySet(t.engines), tested: map[string]bool{}}
-	defer r.set.close()
+	defer r.set.close() //nolint:contextcheck // frees memory, whatever became of the run
 	r.out = &report.PolicyTest{Engines: t.engines, Policies: nonNil(plan.policies), Verbose: t.verbose, Tests: []report.Test{}}
 	if t.coverage {
 		r.set.coverage = map[string]*policy.Coverage{}

@@ -45,8 +45,8 @@ func newRoot(sys *system) *cobra.Command {
 		Use:   "attestctl",
 		Short: "Verify confidential-computing evidence offline",
 		Long: `Attestctl verifies the evidence that a confidential VM gives about itself: TPM
-quotes, boot event logs, hardware reports and the keys that signed them. It opens no socket and
-accepts nothing that it cannot prove.
+quotes, boot event logs, hardware reports and the keys that signed them. It accepts nothing
+that it cannot prove, and opens no socket except to fetch keys (token fetch-keys).
 
 Exit codes: 0 accepted, 1 error of the tool or its environment, 2 wrong usage,
 3 evidence malformed or not genuine, 4 genuine but denied by the policy, 5 tests of
@@ -57,7 +57,7 @@ a policy failed or a TCB is below a floor.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	})
-	root.AddCommand(newVerify(sys), newInspect(sys), newTCB(sys), newReplay(sys), newTrust(sys), newChecks(sys), newVersion(sys), newFixture(sys), newPolicy(sys))
+	root.AddCommand(newVerify(sys), newInspect(sys), newTCB(sys), newReplay(sys), newTrust(sys), newChecks(sys), newVersion(sys), newFixture(sys), newPolicy(sys), newToken(sys))
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		if hint.Of(err) != "" {
 			return err

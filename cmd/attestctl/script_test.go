@@ -57,7 +57,7 @@ func TestScripts(t *testing.T) {
 			return copyCorpus("", nil) == nil, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exit": exitCommand, "flip": flipCommand, "corpus": corpusCommand, "hardware": hardwareCommand,
+			"exit": exitCommand, "flip": flipCommand, "corpus": corpusCommand, "hardware": hardwareCommand, "tokens": tokensCommand,
 		},
 	})
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/pem"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -69,13 +70,22 @@ func exportAnchor(root *os.Root, a evidence.TrustFile) error {
 	if err != nil {
 		return err
 	}
-	block := &pem.Block{Type: "CERTIFICATE", Bytes: a.DER}
-	if a.Cert == nil {
-		block.Type = "PUBLIC KEY"
-	}
-	if err := pem.Encode(f, block); err != nil {
+	if err := writeAnchor(f, a); err != nil {
 		f.Close() //nolint:errcheck,gosec // the earlier error counts
 		return err
 	}
 	return f.Close()
+}
+
+// writeAnchor writes certificates and keys as PEM, and all else as it is.
+func writeAnchor(w io.Writer, a evidence.TrustFile) error {
+	switch a.Kind { //nolint:exhaustive // all others are written as they are
+	case evidence.KindCertificate:
+		return pem.Encode(w, &pem.Block{Type: "CERTIFICATE", Bytes: a.DER})
+	case evidence.KindKey:
+		return pem.Encode(w, &pem.Block{Type: "PUBLIC KEY", Bytes: a.DER})
+	default:
+		_, err := w.Write(a.Data)
+		return err
+	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/pflag"
 
@@ -15,6 +16,9 @@ import (
 type trustFlags struct {
 	dir, akPub, collateral string
 	crls, snpCerts         []string
+
+	jwks, tokenKey string
+	tokenCRLs      []string
 }
 
 func (t *trustFlags) add(f *pflag.FlagSet) {
@@ -23,12 +27,15 @@ func (t *trustFlags) add(f *pflag.FlagSet) {
 	f.StringArrayVar(&t.crls, "crl", nil, "AMD revocation list `FILE`, DER or PEM (may be repeated)")
 	f.StringArrayVar(&t.snpCerts, "snp-cert", nil, "VCEK or VLEK certificate `FILE`, for reports that come without one (may be repeated)")
 	f.StringVar(&t.collateral, "collateral", "", "judge TDX quotes by Intel's collateral in `DIR`")
+	f.StringVar(&t.jwks, "jwks", "", "trust the key set in `FILE` for tokens of the issuer, and no other: a JWKS")
+	f.StringVar(&t.tokenKey, "token-key", "", "trust the one JWK in `FILE` for tokens of profile ear")
+	f.StringArrayVar(&t.tokenCRLs, "token-crl", nil, "revocation list `FILE` for the certificates of Google's tokens (may be repeated)")
 }
 
 // names lists the files that are named. None names the embedded anchors alone.
 func (t *trustFlags) names() []string {
 	var names []string
-	for _, name := range append([]string{t.dir, t.akPub, t.collateral}, append(t.crls, t.snpCerts...)...) {
+	for _, name := range slices.Concat([]string{t.dir, t.akPub, t.collateral, t.jwks, t.tokenKey}, t.crls, t.snpCerts, t.tokenCRLs) {
 		if name != "" {
 			names = append(names, name)
 		}
@@ -36,7 +43,9 @@ func (t *trustFlags) names() []string {
 	return names
 }
 
-func (t *trustFlags) load(sys *system) (*evidence.Trust, error) {
+// load reads what is trusted. The issuer is the one that a key set without one
+// is for.
+func (t *trustFlags) load(sys *system, issuer string) (*evidence.Trust, error) {
 	trust, err := t.anchors()
 	if err != nil {
 		return nil, err
@@ -49,6 +58,9 @@ func (t *trustFlags) load(sys *system) (*evidence.Trust, error) {
 		{"--ak-pub", optional(t.akPub), (*evidence.Trust).WithPinnedAK},
 		{"--crl", t.crls, (*evidence.Trust).WithCRL},
 		{"--snp-cert", t.snpCerts, (*evidence.Trust).WithKey},
+		{"--jwks", optional(t.jwks), func(trust *evidence.Trust, data []byte) (*evidence.Trust, error) { return trust.WithJWKS(issuer, data) }},
+		{"--token-key", optional(t.tokenKey), (*evidence.Trust).WithTokenKey},
+		{"--token-crl", t.tokenCRLs, (*evidence.Trust).WithTokenCRL},
 	} {
 		for _, name := range one.files {
 			if trust, err = with(sys, trust, name, one.with); err != nil {

@@ -2,13 +2,12 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,17 +21,21 @@ import (
 type verify struct {
 	sys    *system
 	expect evidence.Expect
+	nonce  nonceFlag
 	trust  trustFlags
 	parts  quoteParts
 	policy policyFlags
 	format string
 	output string
+
+	challenge string // the file
+	asked     []byte // its nonce
 }
 
 func newVerify(sys *system) *cobra.Command {
 	v := &verify{sys: sys}
 	c := leaf(&cobra.Command{
-		Use:   "verify FILE... --nonce HEX [flags]",
+		Use:   "verify FILE... --nonce NONCE [flags]",
 		Short: "Verify evidence and print what it proves",
 		Long: `Verify checks evidence offline and prints every check by name. Only if all of
 them pass does it accept (exit 0) and print the claims that are proven.
@@ -41,8 +44,9 @@ With --policy it then asks that policy about the claims, and prints the decision
 with every reason for a denial.
 
 FILE is the output of gotpm attest, in any of its forms, the message of a
-tpm2_quote together with --sig and --pcrs, or an SEV-SNP report or TDX quote by
-itself; "-" is standard input. Directories are
+tpm2_quote together with --sig and --pcrs, an SEV-SNP report or TDX quote by
+itself, the body of a verifyAttestation request, an attestation token, or an
+export of what gotpm token --cloud-log wrote; "-" is standard input. Directories are
 searched for regular files, hidden ones left out. For many files the exit code
 is the largest of theirs: 0 accepted, 1 not readable, 3 refused or untrusted, 4
 denied by the policy.
@@ -50,13 +54,21 @@ denied by the policy.
 The attestation key must chain to Google's roots, to those of --trust, or be the
 key that --ak-pub pins; hardware reports to the roots of AMD and Intel. A machine
 whose firmware measured SEV-SNP or TDX must send its report, and the report data
-must have been made for the nonce by one of the formulas of --tee-binding.`,
+must have been made for the nonce by one of the formulas of --tee-binding.
+
+A token must be signed by a key of its issuer: of --jwks, of the trust directory,
+or, for Google's tokens with certificates, of a chain to the root that is built in.
+It must have been made for --audience and --nonce.`,
 		Example: `  attestctl verify quote.dat --nonce 30c1f2...
   attestctl verify quote.dat --nonce 30c1f2... --at 2026-02-24 -o json
   attestctl verify quote.msg --sig quote.sig --pcrs quote.pcrs --log binary_bios_measurements \
     --ak-pub ak.pub --nonce 30c1f2...
   attestctl verify report.bin --report-data 4f1a... --snp-cert vcek.der --crl milan.crl
   attestctl verify evidence/ --nonce 30c1f2... --trust anchors/
+  attestctl verify token.jwt --audience https://db.example.com --nonce 30c1f2... --jwks jwks.json
+  attestctl verify token.jwt --audience https://sts.google.com --without nonce --at 2025-02-17T10:40:00Z
+  gcloud logging read 'log_id("gotpm")' --format=json | attestctl verify - --at logged \
+    --audience https://db.example.com --without nonce --jwks jwks.json
   attestctl verify quote.dat --nonce 30c1f2... --policy builtin:gce-cvm --config config.json`,
 		Args: arguments(1, -1, "FILE"),
 	}, v.run)
@@ -69,10 +81,13 @@ must have been made for the nonce by one of the formulas of --tee-binding.`,
 // evidenceFlags adds the flags that say how evidence is judged.
 func (v *verify) evidenceFlags(c *cobra.Command) {
 	f := c.Flags()
-	f.Var(&parsed[[]byte]{&v.expect.Nonce, parseNonce, "HEX", ""}, "nonce", "nonce that was sent to the VM, 16 to 64 bytes in hex")
-	f.Var(&parsed[time.Time]{&v.expect.Now, parseTime, "TIME", ""}, "at", "time to verify at: RFC 3339, a date, or Unix seconds (default now)")
+	v.nonce.expect = &v.expect
+	f.Var(&v.nonce, "nonce", nonceUsage)
+	f.StringVar(&v.challenge, "challenge", "", "take the nonce from the challenge `FILE` of the Confidential Computing API")
+	f.Var(&atFlag{expect: &v.expect}, "at", atUsage)
 	f.Var(&parsed[[]int]{&v.expect.RequirePCRs, parsePCRs, "LIST", ""}, "require-pcrs", "PCRs that must be quoted and explained (default 0-9,14)")
 	hardwareFlags(c, &v.expect)
+	tokenFlags(c, &v.expect.Token)
 	freshnessFlags(c, &v.expect)
 	v.trust.add(f)
 	v.parts.add(f)
@@ -86,9 +101,7 @@ func (v *verify) run(args []string) error {
 	if err := v.check(args); err != nil {
 		return err
 	}
-	if v.expect.Now.IsZero() {
-		v.expect.Now = v.sys.now()
-	}
+	v.setTime()
 	a, closeEngine, err := v.appraiser()
 	if err != nil {
 		return err
@@ -102,19 +115,50 @@ func (v *verify) run(args []string) error {
 		return usagef("--ccel belongs to one TDX quote, and a directory is named")
 	}
 	v.warnInsecure()
+	return v.report(a, files, many)
+}
+
+// report prints one result in full, or a line for each of many.
+func (v *verify) report(a appraise.Appraiser, files []string, many bool) error {
+	next, stop := iter.Pull(v.results(a, files))
+	defer stop()
+	first, ok := next()
+	if !ok {
+		return errors.New("internal error: nothing was judged")
+	}
+	var second *report.Result
+	if !many {
+		second, many = next()
+	}
 	out, err := report.NewResults(v.sys.stdout, v.output, report.Run{Style: v.sys.style(), Many: many})
 	if err != nil {
 		return err
 	}
-	if many {
-		return v.verifyMany(a, files, out)
+	if !many {
+		if first.Evidence != nil && first.Evidence.Format == evidence.FormatCloudLog {
+			first.File = strings.TrimSuffix(first.File, "#1") // the only run in it
+		}
+		return v.reportOne(first, out)
 	}
-	return v.verifyOne(a, files[0], out)
+	return v.reportMany(out, len(files), func(yield func(*report.Result) bool) {
+		for r := first; r != nil && yield(r); {
+			if r, second = second, nil; r == nil {
+				r, _ = next()
+			}
+		}
+	})
+}
+
+// setTime verifies at this moment unless another was given.
+func (v *verify) setTime() {
+	if v.expect.Now.IsZero() && !v.expect.AtLogged {
+		v.expect.Now = v.sys.now()
+	}
 }
 
 // appraiser gathers the flags. The caller closes the engine.
 func (v *verify) appraiser() (a appraise.Appraiser, closeEngine func(), err error) {
-	trust, err := v.trust.load(v.sys)
+	trust, err := v.trust.load(v.sys, v.expect.Token.Issuer)
 	if err != nil {
 		return a, nil, err
 	}
@@ -132,36 +176,23 @@ func (v *verify) warnInsecure() {
 
 // check refuses flags that contradict each other or are missing.
 func (v *verify) check(args []string) error {
-	if err := cmp.Or(checkNonce(&v.expect), checkHardware(&v.expect), v.policy.check()); err != nil {
+	if err := v.readChallenge(); err != nil {
+		return err
+	}
+	if err := cmp.Or(checkNonce(&v.nonce), checkHardware(&v.expect), checkToken(&v.expect.Token), v.policy.check()); err != nil {
 		return err
 	}
 	if v.expect.InsecureEvidenceAK && v.trust.akPub != "" {
 		return usagef("--ak-pub and --insecure-evidence-ak contradict each other")
 	}
-	if countStdin(slices.Concat(args, v.parts.names(), v.trust.names(), []string{v.policy.config})) > 1 {
+	if countStdin(slices.Concat(args, v.parts.names(), v.trust.names(), []string{v.policy.config, v.challenge})) > 1 {
 		return usagef("standard input (-) is named twice and can be read once")
 	}
 	return v.parts.check(args, v.format)
 }
 
-// checkNonce wants something that evidence must have been made for.
-func checkNonce(x *evidence.Expect) error {
-	switch n := len(x.Nonce); {
-	case n == 0 && !x.InsecureNoNonce && x.TEENonce == nil && x.ReportData == nil:
-		return hint.New(usagef("verify needs --nonce: without it old evidence looks fresh"),
-			"pass the nonce that was sent to the VM; --insecure-no-nonce shows the other checks without it")
-	case n > 0 && x.InsecureNoNonce:
-		return usagef("--nonce and --insecure-no-nonce contradict each other")
-	case n > 0 && n < evidence.MinNonce && !x.InsecureShortNonce:
-		return hint.New(usagef("--nonce has %d bytes, fewer than %d can be guessed", n, evidence.MinNonce),
-			"use a fresh random nonce of 32 bytes; --insecure-short-nonce accepts this one")
-	}
-	return nil
-}
-
-// verifyOne prints one result in full.
-func (v *verify) verifyOne(a appraise.Appraiser, name string, out report.Results) error {
-	r := v.appraise(a, name)
+// reportOne prints one result in full.
+func (v *verify) reportOne(r *report.Result, out report.Results) error {
 	if r.Evidence == nil {
 		return r.Err
 	}
@@ -171,13 +202,12 @@ func (v *verify) verifyOne(a appraise.Appraiser, name string, out report.Results
 	return explain(r)
 }
 
-// verifyMany prints a line for each file and a summary.
-func (v *verify) verifyMany(a appraise.Appraiser, files []string, out report.Results) error {
+// reportMany prints a line for each result and a summary.
+func (v *verify) reportMany(out report.Results, files int, results iter.Seq[*report.Result]) error {
 	var sum report.Summary
 	worst := exitAccepted
-	bar := v.sys.progress(len(files))
-	for _, name := range files {
-		r := v.appraise(a, name)
+	bar := v.sys.progress(files)
+	for r := range results {
 		sum.Count(r)
 		if r.Err != nil {
 			worst = max(worst, codeOf(r.Err))
@@ -189,34 +219,15 @@ func (v *verify) verifyMany(a appraise.Appraiser, files []string, out report.Res
 		bar.step()
 	}
 	bar.hide()
+	sum.Runs = sum.Files != files
 	if err := out.Close(sum); err != nil {
 		return err
 	}
 	if worst != exitAccepted {
-		err := &exitError{worst, fmt.Errorf("%d of %d files were not %s", sum.Files-sum.Accepted+sum.Denied, sum.Files, v.policy.goal())}
+		err := &exitError{worst, fmt.Errorf("%d of %d %ss were not %s", sum.Files-sum.Accepted+sum.Denied, sum.Files, sum.Noun(), v.policy.goal())}
 		return hint.New(err, "verify one of them alone to see its checks and what to do")
 	}
 	return nil
-}
-
-func (v *verify) appraise(a appraise.Appraiser, name string) *report.Result {
-	r := &report.Result{File: name}
-	f, err := v.sys.open(name)
-	switch {
-	case codeOf(err) == exitRefused:
-		r.Evidence, r.Err = evidence.RefuseInput(err)
-		return r
-	case err != nil:
-		r.Err = err
-		return r
-	}
-	defer f.Close() //nolint:errcheck // nothing was written
-	r.Evidence, r.Err = v.judge(a, f)
-	if r.Err == nil && a.Engine != nil {
-		r.Policy = v.policy.ref
-		r.Decision, r.Err = a.Decide(context.Background(), r.Evidence)
-	}
-	return r
 }
 
 func (v *verify) judge(a appraise.Appraiser, f io.Reader) (*evidence.Result, error) {

@@ -121,11 +121,16 @@ func configName(file string) string {
 
 // newEngine makes an engine by its word.
 func newEngine(p *policy.Policy, word string, limits policy.Limits) (e policy.Engine, closeEngine func(), err error) {
+	return newEngineFrom(nil, p, word, limits)
+}
+
+// newEngineFrom makes one of many engines.
+func newEngineFrom(cache *policy.WASMCache, p *policy.Policy, word string, limits policy.Limits) (e policy.Engine, closeEngine func(), err error) {
 	if word == engineRego || word == "" {
 		e, err = p.Topdown(limits)
 		return e, func() {}, err
 	}
-	wasm, err := p.WASM(limits)
+	wasm, err := p.WASMFrom(cache, limits)
 	if err != nil {
 		return nil, nil, hint.New(err, cmp.Or(hint.Of(err), "--engine rego decides without WebAssembly"))
 	}

@@ -20,6 +20,9 @@ func textClaims(p *page, c *claims.Claims) {
 	if c.Boot != nil {
 		textBoot(p, c.Boot)
 	}
+	if c.Token != nil {
+		textToken(p, c)
+	}
 	if c.Submods != nil && c.Submods.Container != nil {
 		textContainer(p, c)
 	}
@@ -42,9 +45,32 @@ func textInstance(p *page, c *claims.Claims) {
 		return
 	}
 	g := c.Submods.GCE
-	p.field("instance", g.InstanceName+", id "+g.InstanceID)
-	p.field("project", g.ProjectID+", number "+g.ProjectNumber)
+	p.field("instance", joined(g.InstanceName, "id "+g.InstanceID))
+	p.field("project", joined(g.ProjectID, "number "+g.ProjectNumber))
 	p.field("zone", g.Zone)
+}
+
+// joined leaves out a name, or a number, that a token does not give.
+func joined(name, number string) string {
+	if strings.HasSuffix(number, " ") {
+		return name
+	}
+	return strings.TrimPrefix(name+", "+number, ", ")
+}
+
+// textToken writes whose token it is, for whom and for when.
+func textToken(p *page, c *claims.Claims) {
+	if c.Boot == nil && c.SecBoot != nil {
+		p.field("secure boot", map[bool]string{true: "on", false: "off"}[*c.SecBoot])
+	}
+	p.field("debug", c.DbgStat)
+	p.field("issuer", c.Iss)
+	p.field("audience", strings.Join(c.Aud, ", "))
+	if c.Iat != nil {
+		p.field("issued", time.Unix(*c.Iat, 0).UTC().Format(time.RFC3339))
+	}
+	p.field("nonces", strings.Join(c.EATNonce, ", "))
+	p.field("accounts", strings.Join(c.GoogleServiceAccounts, ", "))
 }
 
 func textBoot(p *page, b *claims.Boot) {

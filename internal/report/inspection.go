@@ -1,6 +1,7 @@
 package report
 
 import (
+	"time"
 	"unicode/utf8"
 
 	"github.com/attestctl/attestctl/evidence"
@@ -18,9 +19,10 @@ type Inspection struct {
 	Fields   []evidence.Field `json:"fields"`
 }
 
-// NewInspection returns what a bundle says.
-func NewInspection(file string, b evidence.Bundle) *Inspection {
-	return &Inspection{Schema: SchemaInspection, File: file, Format: b.Format(), Fields: b.Untrusted()}
+// NewInspection returns what a bundle says, and how its dates stand to a time.
+func NewInspection(file string, b evidence.Bundle, now time.Time) *Inspection {
+	fields := append(b.Untrusted(), evidence.UntrustedNotes(b, now)...)
+	return &Inspection{Schema: SchemaInspection, File: file, Format: b.Format(), Fields: fields}
 }
 
 const maxPathColumn = 40

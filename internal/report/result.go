@@ -2,6 +2,7 @@ package report
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -101,11 +102,12 @@ func (r *Result) text(p *page) {
 }
 
 func (r *Result) textChecks(p *page) {
+	lines := foldSkipped(r.Evidence.Checks)
 	width := 0
-	for _, c := range r.Evidence.Checks {
+	for _, c := range lines {
 		width = max(width, len(c.ID))
 	}
-	for _, c := range r.Evidence.Checks {
+	for _, c := range lines {
 		lead := []span{{"  " + pad(c.Status.String(), 9), statusColor(c.Status)}, plain(pad(c.ID, width) + "  ")}
 		switch c.Status {
 		case evidence.Pass, evidence.Skip, evidence.NotRun:
@@ -116,6 +118,30 @@ func (r *Result) textChecks(p *page) {
 			p.wrapped(c.Detail, lead...)
 		}
 	}
+}
+
+// minFolded is how many checks in a row one line can stand for.
+const minFolded = 2
+
+// foldSkipped gives the checks with one line for several in a row that were not made
+// for the same reason, as those of a part that the evidence does not have.
+func foldSkipped(checks []evidence.Check) []evidence.Check {
+	var lines []evidence.Check
+	for len(checks) > 0 {
+		first := checks[0]
+		n := 1
+		for n < len(checks) && checks[n].Status == first.Status && checks[n].Detail == first.Detail && checks[n].Hint == first.Hint {
+			n++
+		}
+		if n < minFolded || first.Status != evidence.Skip && first.Status != evidence.NotRun {
+			n = 1
+		} else {
+			first.ID += " to " + checks[n-1].ID
+			first.Detail = fmt.Sprintf("%d checks: %s", n, first.Detail)
+		}
+		lines, checks = append(lines, first), checks[n:]
+	}
+	return lines
 }
 
 // textLine writes the result on one line, for lists of many.

@@ -38,6 +38,18 @@ type Summary struct {
 	Refused   int `json:"refused"`
 	Errors    int `json:"errors"`
 	Denied    int `json:"denied,omitempty"` // of those accepted
+
+	// Runs says that some of the files hold several pieces of evidence, which are
+	// counted one by one.
+	Runs bool `json:"-"`
+}
+
+// Noun is what the summary counts.
+func (s Summary) Noun() string {
+	if s.Runs {
+		return "result"
+	}
+	return "file"
 }
 
 // Count adds one result.
@@ -65,5 +77,5 @@ func (s Summary) String() string {
 		accepted += fmt.Sprintf(" (%d denied by the policy)", s.Denied)
 	}
 	return fmt.Sprintf("%s: %s, %d untrusted, %d refused, %d could not be read",
-		count(s.Files, "file"), accepted, s.Untrusted, s.Refused, s.Errors)
+		count(s.Files, s.Noun()), accepted, s.Untrusted, s.Refused, s.Errors)
 }

@@ -61,7 +61,9 @@ func newTrustFile(f evidence.TrustFile, at time.Time) TrustFile {
 		entry.ThisUpdate, entry.NextUpdate = from, until
 	case evidence.KindTCBInfo, evidence.KindQEIdentity:
 		entry.Issued, entry.NextUpdate = from, until
-	case evidence.KindKey:
+	case evidence.KindKeySet:
+		entry.Issued = from
+	case evidence.KindKey, evidence.KindJWK, evidence.KindDigest:
 	}
 	return entry
 }
