@@ -49,8 +49,12 @@ func TestEventRetyped(t *testing.T) {
 				t.Fatal(err)
 			}
 			refused, same := 0, 0
+			types := knownTypes(t)
 			for i := range log.Events {
-				for _, to := range knownTypes(t) {
+				if testing.Short() && i%4 != 0 {
+					continue // the whole is for a run without the race detector
+				}
+				for _, to := range types {
 					if uint32(log.Events[i].UntrustedType()) == to {
 						continue
 					}
@@ -70,7 +74,11 @@ func TestEventRetyped(t *testing.T) {
 					}
 				}
 			}
-			if refused < 500 {
+			least := 500
+			if testing.Short() {
+				least = 100
+			}
+			if refused < least {
 				t.Errorf("%d of %d retyped logs were refused, more contradict the specification", refused, refused+same)
 			}
 		})

@@ -51,6 +51,9 @@ func plainSet(tb testing.TB, saved []byte) []byte {
 // TestHostileKeySets is row 12 of the acceptance table: no door takes a key set
 // with one key in it that could not be meant for tokens.
 func TestHostileKeySets(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a set of 100,000 keys: the run without the race detector has it")
+	}
 	sets := forge.HostileKeySets()
 	if len(sets) < 20 {
 		t.Fatalf("%d hostile key sets", len(sets))
