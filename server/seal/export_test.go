@@ -1,0 +1,4 @@
+package seal
+
+// DecryptUngated is the library alone.
+var DecryptUngated = decrypt
