@@ -1,0 +1,152 @@
+package server_test
+
+import (
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/big"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/attestctl/attestctl/server"
+)
+
+// BenchmarkToken releases a secret for a token, with policy and audit log on disk.
+func BenchmarkToken(b *testing.B) {
+	w := started(b, func(w *world) {
+		w.o.Limits = server.Limits{Rate: 1e9, Burst: 1e9, Poll: -1}
+		w.o.Log = slog.New(slog.DiscardHandler)
+	})
+	load(b, w.client, w.url("/v1/secrets/again"), w.token(nil))
+	b.StopTimer()
+	for _, r := range w.records() {
+		if !r.Released {
+			b.Errorf("audit %+v", r)
+			break
+		}
+	}
+}
+
+// BenchmarkTokenAlone is the least that a server can do for the same token, behind the
+// same TLS: verify the signature under the one key that it has, and decode the claims.
+func BenchmarkTokenAlone(b *testing.B) {
+	w := newWorld(b)
+	raw := w.token(nil)
+	pair, err := tls.LoadX509KeyPair(w.path("cert.pem"), w.path("key.pem"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13})
+	if err != nil {
+		b.Fatal(err)
+	}
+	keys := w.keysOf(raw)
+	srv := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if !verifies(keys, strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")) {
+			rw.WriteHeader(http.StatusForbidden)
+			return
+		}
+		if _, err := io.WriteString(rw, helloSecret); err != nil {
+			b.Error(err)
+		}
+	})}
+	go func() {
+		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			b.Error(err)
+		}
+	}()
+	b.Cleanup(func() { closing(b, srv) })
+	load(b, w.ca.client(), "https://"+l.Addr().String()+"/v1/secrets/again", raw)
+}
+
+// keysOf returns the RSA key of the trust directory that signed the token.
+func (w *world) keysOf(raw string) *rsa.PublicKey {
+	w.Helper()
+	for name, data := range w.trust {
+		var set struct{ Keys []struct{ Kty, N string } }
+		if !strings.HasPrefix(name, "token/keys/") {
+			continue
+		}
+		if err := json.Unmarshal(data, &set); err != nil {
+			w.Fatal(err)
+		}
+		for _, k := range set.Keys {
+			n, err := base64.RawURLEncoding.DecodeString(k.N)
+			key := &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: 65537}
+			if err == nil && k.Kty == "RSA" && verifies(key, raw) {
+				return key
+			}
+		}
+	}
+	w.Fatal("no key verifies the token")
+	return nil
+}
+
+func verifies(key *rsa.PublicKey, raw string) bool {
+	parts := strings.Split(raw, ".")
+	if len(parts) != 3 {
+		return false
+	}
+	sig, err := base64.RawURLEncoding.DecodeString(parts[2])
+	if err != nil {
+		return false
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return false
+	}
+	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
+	if rsa.VerifyPKCS1v15(key, crypto.SHA256, sum[:], sig) != nil {
+		return false
+	}
+	var claims map[string]any
+	return json.Unmarshal(payload, &claims) == nil && claims["aud"] == audience
+}
+
+// load sends the request from many clients at once.
+func load(b *testing.B, c *http.Client, url, token string) {
+	b.Helper()
+	if t, ok := c.Transport.(*http.Transport); ok {
+		t.MaxIdleConnsPerHost = 64
+	}
+	b.SetParallelism(16)
+	b.ResetTimer()
+	b.RunParallel(func(p *testing.PB) {
+		for p.Next() {
+			if err := once(b, c, url, token); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}
+
+var errAnswer = errors.New("not the secret")
+
+func once(b *testing.B, c *http.Client, url, token string) error {
+	b.Helper()
+	req, err := http.NewRequestWithContext(b.Context(), http.MethodPost, url, http.NoBody)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := c.Do(req)
+	if err != nil {
+		return err
+	}
+	defer closing(b, resp.Body)
+	data, err := io.ReadAll(resp.Body)
+	if err == nil && string(data) != helloSecret {
+		err = fmt.Errorf("%w: %d %s", errAnswer, resp.StatusCode, data)
+	}
+	return err
+}
