@@ -22,6 +22,9 @@ var (
 // TestReadmeTranscripts runs every command of the README's transcripts and
 // compares what it prints; -update writes it there.
 func TestReadmeTranscripts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the commands of the README run without the race detector anyway")
+	}
 	needShell(t)
 	build(t)
 	readme, err := os.ReadFile("README.md")

@@ -46,7 +46,7 @@ func newRoot(sys *system) *cobra.Command {
 		Short: "Verify confidential-computing evidence offline",
 		Long: `Attestctl verifies the evidence that a confidential VM gives about itself: TPM
 quotes, boot event logs, hardware reports and the keys that signed them. It accepts nothing
-that it cannot prove, and opens no socket except to fetch keys (token fetch-keys).
+that it cannot prove, and opens no socket but for token fetch-keys, serve and request.
 
 Exit codes: 0 accepted, 1 error of the tool or its environment, 2 wrong usage,
 3 evidence malformed or not genuine, 4 genuine but denied by the policy, 5 tests of
@@ -57,7 +57,7 @@ a policy failed or a TCB is below a floor.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	})
-	root.AddCommand(newVerify(sys), newInspect(sys), newTCB(sys), newReplay(sys), newTrust(sys), newChecks(sys), newVersion(sys), newFixture(sys), newPolicy(sys), newToken(sys))
+	root.AddCommand(newVerify(sys), newInspect(sys), newTCB(sys), newReplay(sys), newTrust(sys), newChecks(sys), newVersion(sys), newFixture(sys), newPolicy(sys), newToken(sys), newServe(sys), newRequest(sys), newAudit(sys))
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		if hint.Of(err) != "" {
 			return err

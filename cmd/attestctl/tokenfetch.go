@@ -22,8 +22,7 @@ import (
 // maxHeader bounds the header of an answer in bytes.
 const maxHeader = 16 << 10
 
-// keyFetcher fetches the key set of an issuer. It is the only code of the program
-// that opens a socket.
+// keyFetcher fetches the key set of an issuer.
 type keyFetcher struct {
 	client  *http.Client
 	agent   string

@@ -53,7 +53,7 @@ func newFetchKeys(sys *system) *cobra.Command {
 token/keys/HOST-TIME.json in a trust directory: a JWKS that other programs read too.
 Older files stay, because old tokens need them. If the keys are those of the newest
 file, or the server says so (ETag), nothing is written. It prints which keys are new,
-kept or gone. No other command opens a socket.
+kept or gone. No other command opens a socket but serve and request.
 
 The issuer is compared with its discovery document byte for byte. Its keys must be
 on the host that is known for it (Google's: www.googleapis.com), on its own, or on
