@@ -58,7 +58,7 @@ var layers = map[string][]string{
 	},
 
 	"cmd/attestctl": {
-		"server", "server/audit", "server/challenge", "server/seal",
+		"server", "server/audit", "server/challenge", "server/seal", "server/secret", "evidence/strictjson",
 		"internal/report", "internal/fixture", "internal/forge", "internal/appraise", "policy", "evidence", "evidence/claims",
 		"evidence/tpm", "evidence/token", "replay", "internal/hint",
 	},
