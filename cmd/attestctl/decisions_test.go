@@ -71,6 +71,9 @@ func TestDecisionsAreTheLibrarys(t *testing.T) {
 	}
 	allowed, denied, refused := 0, 0, 0
 	for i, c := range cases {
+		if testing.Short() && i%8 != 0 {
+			continue // the whole is for a run without the race detector
+		}
 		ref, config := "builtin:codelab", ""
 		if n := len(c.Spec.Policies); n > 0 {
 			p := c.Spec.Policies[i%n]
@@ -106,7 +109,11 @@ func TestDecisionsAreTheLibrarys(t *testing.T) {
 			t.Errorf("%s, %s: policy eval exits %d, verify %d, want %d\ngot  %s\nwant %s", c.Name, ref, evalCode, code, wantCode, got, want)
 		}
 	}
-	if allowed < 5 || denied < 5 || refused < 20 {
+	least := 20
+	if testing.Short() {
+		least = 10
+	}
+	if allowed < 5 || denied < 5 || refused < least {
 		t.Errorf("%d allowed, %d denied, %d refused", allowed, denied, refused)
 	}
 }
