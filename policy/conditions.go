@@ -39,7 +39,7 @@ type Condition struct {
 // alternatives of it are still of use to a person, and maxUnfolded the terms of
 // a rule with everything it calls: what is left without claims is as long.
 const (
-	partialDeadline = time.Second
+	partialDeadline = 3 * time.Second
 	maxWays         = 64
 	maxUnfolded     = maxTypeSize
 )
