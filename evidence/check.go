@@ -98,11 +98,15 @@ func (c *checklist) failed(id string) bool {
 // made, and the others as not run.
 func (c *checklist) complete() []Check {
 	all := make([]Check, 0, len(Checks)+len(c.done))
+	bases := make([]string, len(c.done))
+	for i, d := range c.done {
+		bases[i] = baseID(d.ID)
+	}
 	for _, info := range Checks {
 		before := len(all)
-		for _, d := range c.done {
-			if baseID(d.ID) == info.ID {
-				all = append(all, d)
+		for i, base := range bases {
+			if base == info.ID {
+				all = append(all, c.done[i])
 			}
 		}
 		if len(all) == before {

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -36,17 +35,17 @@ func (in Input) WithRequest(request map[string]any) (Input, error) {
 	if in.parse == nil {
 		return Input{}, errNoInput
 	}
-	d := json.NewDecoder(bytes.NewReader(in.json))
-	d.UseNumber()
-	doc := map[string]any{}
-	if err := d.Decode(&doc); err != nil {
+	doc, err := parseJSON(in.json)
+	if err != nil {
 		return Input{}, fmt.Errorf("reading the input: %w", err)
 	}
-	if _, twice := doc["request"]; twice {
+	if _, twice := doc.find("request"); twice {
 		return Input{}, ErrRequestTwice
 	}
-	doc["request"] = request
-	return canonical(doc)
+	if err := doc.set("request", request); err != nil {
+		return Input{}, err
+	}
+	return doc.input(), nil
 }
 
 // ParseConfig reads the text of a JSON or YAML file, whose name tells which, as

@@ -97,6 +97,9 @@ func canonicalInput(in json.RawMessage) ([]byte, error) {
 	if in == nil {
 		return nil, nil
 	}
+	if bytes.HasPrefix(in, []byte{'{'}) && compactText(in) {
+		return in, nil
+	}
 	if !utf8.Valid(in) {
 		return nil, errInput
 	}

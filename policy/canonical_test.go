@@ -1,0 +1,178 @@
+package policy
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/attestctl/attestctl/evidence/claims"
+)
+
+// viaMaps is the canonical form by encoding/json alone: decoded into maps, whose
+// keys it sorts, and encoded again.
+func viaMaps(tb testing.TB, raw []byte) []byte {
+	tb.Helper()
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var doc any
+	if err := d.Decode(&doc); err != nil {
+		tb.Fatal(err)
+	}
+	out, err := json.Marshal(doc)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return out
+}
+
+// agree wants the canonical form that encoding/json gives, and the value that OPA
+// reads of it.
+func agree(tb testing.TB, raw []byte) {
+	tb.Helper()
+	n, err := parseJSON(raw)
+	if err != nil {
+		tb.Fatalf("parseJSON(%s): %v", raw, err)
+	}
+	in := n.input()
+	if want := viaMaps(tb, raw); !bytes.Equal(in.Bytes(), want) {
+		tb.Errorf("canonical form of %s:\n%s, want\n%s", raw, in.Bytes(), want)
+	}
+	got, err := in.value()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if want, err := ast.ValueFromReader(bytes.NewReader(raw)); err != nil || got.Compare(want) != 0 || got.Hash() != want.Hash() {
+		tb.Errorf("value of %s: %v, want %v, %v", raw, got, want, err)
+	}
+}
+
+// TestCanonicalForm compares with encoding/json and OPA over odd documents.
+func TestCanonicalForm(t *testing.T) {
+	for _, doc := range []any{
+		nil, true, false, 0, -7, int64(math.MaxInt64), uint64(math.MaxUint64), 1.5, 1e300, json.Number("10.50"), json.Number("-0"),
+		"", "plain", "a\"b\\c/d", "<script>&amp;", "\x00\x1f\x7f", "ü \u2028 \U0001f600 \ufffd", "bad \xff utf-8", `\u0041`,
+		[]any{},
+		map[string]any{},
+		[]any{nil, []any{map[string]any{}}},
+		map[string]any{"": 1, "<": 2, "a\n": 3, "ä": 4, "z": nil, "Z": true},
+		struct {
+			B json.RawMessage `json:"b"`
+			A string          `json:"a"`
+		}{json.RawMessage(` { "z" : [ 1 , 2.0 , "\u00e4\u0041\/<" ] , "\u0061" : null } `), "]},:"},
+	} {
+		raw, err := json.Marshal(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		agree(t, raw)
+	}
+}
+
+// TestInputOfClaims wants the input to be what the claims encode to, checks and
+// request among it.
+func TestInputOfClaims(t *testing.T) {
+	request := map[string]any{"z": []any{1, "<"}, "a": nil}
+	for _, checks := range []map[string]string{nil, {}, {"b": "pass", "a[x]": "skip", "ü<\"": "\n"}} {
+		c := &claims.Claims{Schema: "s", Sub: "a&b", Checks: checks}
+		in, err := InputOf(c, request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := json.Marshal(struct {
+			*claims.Claims
+
+			Request map[string]any `json:"request"`
+		}{c, request})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := viaMaps(t, raw); !bytes.Equal(in.Bytes(), want) {
+			t.Errorf("input of checks %v:\n%s, want\n%s", checks, in.Bytes(), want)
+		}
+	}
+}
+
+// TestCanonicalFormRandom does so over random documents.
+func TestCanonicalFormRandom(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 2000 {
+		raw, err := json.Marshal(randomDocument(r, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		agree(t, raw)
+	}
+}
+
+func randomDocument(r *rand.Rand, depth int) any {
+	text := func() string {
+		alphabet := []rune("ab{}[]\",:\\<>&é\u2028\n\x01 09")
+		s := make([]rune, r.IntN(6))
+		for i := range s {
+			s[i] = alphabet[r.IntN(len(alphabet))]
+		}
+		return string(s)
+	}
+	switch kind := r.IntN(8); {
+	case kind == 0:
+		return nil
+	case kind == 1:
+		return r.IntN(2) == 0
+	case kind == 2:
+		return r.Int64()
+	case kind == 3 || depth > 5:
+		return text()
+	case kind < 6:
+		list := make([]any, r.IntN(4))
+		for i := range list {
+			list[i] = randomDocument(r, depth+1)
+		}
+		return list
+	default:
+		doc := map[string]any{}
+		for range r.IntN(5) {
+			doc[text()] = randomDocument(r, depth+1)
+		}
+		return doc
+	}
+}
+
+// TestNoCanonicalForm: what encoding/json does not write is no document, and a key
+// that stands twice has no one meaning.
+func TestNoCanonicalForm(t *testing.T) {
+	deep := bytes.Repeat([]byte("["), maxJSONDepth+2)
+	for _, raw := range []string{
+		"", " ", "tru", "nul", "01", "1 ", "-", "{", "[", "[1", "[1,]", "[,1]", "{}{}", `{"a"}`, `{"a":}`, `{a:1}`, `{"a":1,}`,
+		`{"a":1,"a":2}`, `{"a":1,"\u0061":2}`, `"`, `"\`, `"\x"`, "\"\n\\\"", `"a" `, "[1 2]", string(deep),
+	} {
+		if n, err := parseJSON([]byte(raw)); err == nil {
+			t.Errorf("parseJSON(%.40q) = %+v, want an error", raw, n)
+		}
+	}
+}
+
+// FuzzCanonicalForm: a text is refused, or its canonical form is the one of
+// encoding/json.
+func FuzzCanonicalForm(f *testing.F) {
+	f.Add([]byte(`{"b":[1,-2.5e3,"\u0041<"],"a":{"":null}}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var doc json.RawMessage
+		if json.Unmarshal(text, &doc) != nil {
+			if _, err := parseJSON(text); err == nil {
+				t.Errorf("parseJSON(%q) takes what is no json", text)
+			}
+			return
+		}
+		raw, err := json.Marshal(doc) // without white space
+		if err != nil {
+			return
+		}
+		if _, err := parseJSON(raw); err == nil {
+			agree(t, raw)
+		}
+	})
+}
