@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/ed25519"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -60,9 +61,35 @@ func Verify(r io.Reader, pub ed25519.PublicKey) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
+	return w.verify(nil)
+}
+
+// Visit is [Verify] and hands over every record on the way. None of them is proven
+// before Visit has returned without an error: what follows from them is to be kept
+// until then. Without a key, which is a nil pub, the signatures must be of the key
+// that the first checkpoint names, and nobody vouches for that one. An error of
+// visit ends it and is returned as it is.
+func Visit(r io.Reader, pub ed25519.PublicKey, visit func(Record) error) (Summary, error) {
+	w, err := newWalker(r, pub)
+	if err != nil {
+		return Summary{}, err
+	}
+	w.trustFirst = pub == nil
+	return w.verify(visit)
+}
+
+// verify goes to the end of the log.
+func (w *walker) verify(visit func(Record) error) (Summary, error) {
 	w.deep = true
+	given := w.pub != nil
+	var err error
 	for err == nil {
-		_, err = w.next()
+		var r *Record
+		if r, err = w.next(); r != nil && visit != nil {
+			if err := visit(*r); err != nil {
+				return w.sum, err
+			}
+		}
 	}
 	if err == io.EOF { //nolint:errorlint // next returns it bare
 		err = nil
@@ -73,7 +100,7 @@ func Verify(r io.Reader, pub ed25519.PublicKey) (Summary, error) {
 	if err != nil {
 		err = fmt.Errorf("verifying the audit log: %w", err)
 	}
-	w.sum.Signed = pub != nil && err == nil
+	w.sum.Signed = given && err == nil
 	return w.sum, err
 }
 
@@ -83,6 +110,8 @@ type walker struct {
 	chain chain
 	pub   ed25519.PublicKey
 	deep  bool // decode records, too; their bytes are in the chain anyway
+	// trustFirst takes the key of the first checkpoint for pub.
+	trustFirst bool
 	sum   Summary
 	tail  []byte // the torn last line
 }
@@ -149,6 +178,11 @@ func (w *walker) checkpoint(line []byte) error {
 	c, err := decodeCheckpoint(line)
 	if err != nil {
 		return err
+	}
+	if w.trustFirst && w.pub == nil {
+		if w.pub, err = hex.DecodeString(c.Body.Key); err != nil {
+			return errSignature
+		}
 	}
 	if w.pub != nil {
 		if err := c.verify(w.pub); err != nil {

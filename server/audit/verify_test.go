@@ -175,6 +175,9 @@ func TestTampering(t *testing.T) {
 			if _, err := Verify(bytes.NewReader(changed), nil); (err == nil) != tc.key {
 				t.Errorf("Verify without a key: %v", err)
 			}
+			if sum, err := Visit(bytes.NewReader(changed), nil, ignore); err == nil || sum.Signed {
+				t.Errorf("Visit with the key that the log names = %+v, %v, want an error", sum, err)
+			}
 			if err := readAll(bytes.NewReader(changed)); (err == nil) != tc.key {
 				t.Errorf("Read: %v", err)
 			}
@@ -186,6 +189,58 @@ func TestTampering(t *testing.T) {
 				t.Error("Open has changed the file that it refuses")
 			}
 		})
+	}
+}
+
+func ignore(Record) error { return nil }
+
+// TestVisit: it is Verify, and hands over what Read does.
+func TestVisit(t *testing.T) {
+	log := written(t, 6)
+	torn := append(bytes.Clone(log[:len(log)-5]), "\x00\x00"...)
+	for name, log := range map[string][]byte{"whole": log, "torn": torn, "empty": nil} {
+		for _, pub := range []ed25519.PublicKey{testPub, otherPub, nil} {
+			want, wantErr := Verify(bytes.NewReader(log), pub)
+			var got []string
+			sum, err := Visit(bytes.NewReader(log), pub, func(r Record) error {
+				got = append(got, r.DecisionID)
+				return nil
+			})
+			if sum != want || (err == nil) != (wantErr == nil) {
+				t.Errorf("%s: Visit = %+v, %v, want %+v, %v", name, sum, err, want, wantErr)
+			}
+			if err == nil && strings.Join(got, "") != "012345" {
+				t.Errorf("%s: records %q, want all six", name, got)
+			}
+		}
+	}
+}
+
+// TestVisitNamesItsOwnKey: who writes a log anew with a key of their own is found
+// out by the key alone, and that nobody gave one shows.
+func TestVisitNamesItsOwnKey(t *testing.T) {
+	l := split(written(t, 1)) // start, record, close
+	start := by(otherKey, l[0], same)
+	record := rechain(start, l[1])[len(start)+1:]
+	end := by(otherKey, l[2], func(c *checkpoint) { c.Prev = sumOf(bytes.TrimSuffix(record, []byte{'\n'})) })
+	forged := join(start, bytes.TrimSuffix(record, []byte{'\n'}), end)
+	if sum, err := Visit(bytes.NewReader(forged), nil, ignore); err != nil || sum.Signed {
+		t.Errorf("Visit without a key = %+v, %v, want it whole and not signed", sum, err)
+	}
+	if _, err := Visit(bytes.NewReader(forged), testPub, ignore); !errors.Is(err, errOtherKey) {
+		t.Errorf("Visit with the key = %v, want %v", err, errOtherKey)
+	}
+}
+
+// TestVisitEnds with the error of the one who visits, as it is.
+func TestVisitEnds(t *testing.T) {
+	enough, n := errors.New("enough"), 0
+	sum, err := Visit(bytes.NewReader(written(t, 6)), testPub, func(Record) error {
+		n++
+		return enough
+	})
+	if err != enough || n != 1 || sum.Signed { //nolint:errorlint // as it is
+		t.Errorf("Visit = %+v, %v after %d records", sum, err, n)
 	}
 }
 
