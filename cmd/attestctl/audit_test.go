@@ -27,8 +27,14 @@ var auditRecords = []audit.Record{
 	{RequestID: "a5", Remote: "192.0.2.3", Route: "secret", Secret: "db", Verdict: "accepted", Result: audit.Result{Allow: true}, Error: "store"},
 }
 
-// auditLog writes a log of them, one a day, and returns it with the public key.
+// auditLog writes a log of them and returns it with the public key.
 func auditLog(tb testing.TB) (file, public string) {
+	tb.Helper()
+	return auditLogOf(tb, auditRecords)
+}
+
+// auditLogOf writes a log of records, one a day.
+func auditLogOf(tb testing.TB, records []audit.Record) (file, public string) {
 	tb.Helper()
 	dir, s := tb.TempDir(), newSession()
 	file, public = filepath.Join(dir, "audit.log"), filepath.Join(dir, "audit.pub")
@@ -46,7 +52,7 @@ func auditLog(tb testing.TB) (file, public string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	for i, r := range auditRecords {
+	for i, r := range records {
 		r.DecisionID, r.Time = r.RequestID, auditStart.AddDate(0, 0, i)
 		if err := log.Append(tb.Context(), r); err != nil {
 			tb.Fatal(err)

@@ -59,7 +59,14 @@ evidence that was not accepted.` + queryNote,
   attestctl audit query audit.log --check tpm.quote.nonce`,
 		Args: arguments(1, 1, "FILE"),
 	}, q.run)
-	f, x := c.Flags(), &q.filter
+	auditFilterFlags(c, &q.filter)
+	textOrJSON(c, &q.output)
+	return c
+}
+
+// auditFilterFlags add the conditions for decisions.
+func auditFilterFlags(c *cobra.Command, x *audit.Filter) {
+	f := c.Flags()
 	f.StringVar(&x.Secret, "secret", "", "decisions about the secret `NAME`")
 	choice(c, &x.Outcome, "outcome", "", "decisions with this outcome", audit.Outcomes)
 	f.Var(&parsed[time.Time]{&x.Since, parseTime, "TIME", ""}, "since", "decisions from this time on: RFC 3339, a date, or Unix seconds")
@@ -67,8 +74,6 @@ evidence that was not accepted.` + queryNote,
 	f.StringVar(&x.Check, "check", "", "decisions for which the check `ID` failed")
 	f.StringVar(&x.Remote, "remote", "", "decisions about requests from the `ADDRESS`")
 	f.StringVar(&x.RequestID, "request", "", "the decision about the request `ID`")
-	textOrJSON(c, &q.output)
-	return c
 }
 
 // run prints records as they come: a log may be of any size.

@@ -69,9 +69,9 @@ func (v *auditVerify) run(args []string) error {
 	if countStdin([]string{args[0], v.key}) > 1 {
 		return usagef("standard input (-) is named twice and can be read once")
 	}
-	public, err := v.public()
+	public, err := v.sys.auditPublic(v.key)
 	if err != nil {
-		return &exitError{exitTool, fmt.Errorf("--key %s: %w", report.Quote(v.key), err)}
+		return err
 	}
 	f, err := v.sys.openAny(args[0])
 	if err != nil {
@@ -85,17 +85,25 @@ func (v *auditVerify) run(args []string) error {
 	return v.print(sum)
 }
 
-func (v *auditVerify) public() (ed25519.PublicKey, error) {
-	f, err := v.sys.openAny(v.key)
+// auditPublic reads the key that --key names.
+func (sys *system) auditPublic(name string) (ed25519.PublicKey, error) {
+	wrong := func(err error) error {
+		return &exitError{exitTool, fmt.Errorf("--key %s: %w", report.Quote(name), err)}
+	}
+	f, err := sys.openAny(name)
 	if err != nil {
-		return nil, err
+		return nil, wrong(err)
 	}
 	defer f.Close() //nolint:errcheck // nothing was written
 	data, err := readKeyText(f)
 	if err != nil {
-		return nil, err
+		return nil, wrong(err)
 	}
-	return parseAuditPublic(data)
+	key, err := parseAuditPublic(data)
+	if err != nil {
+		return nil, wrong(err)
+	}
+	return key, nil
 }
 
 // auditBroken is the error for a log that does not hold together, which is not one

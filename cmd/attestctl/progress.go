@@ -1,6 +1,11 @@
 package main
 
-import "github.com/schollz/progressbar/v3"
+import (
+	"io"
+	"os"
+
+	"github.com/schollz/progressbar/v3"
+)
 
 // progress shows on a terminal how far a run over many files is. Off a
 // terminal it does nothing.
@@ -33,4 +38,39 @@ func (p *progress) step() {
 	if p.bar != nil {
 		p.bar.Add(1) //nolint:errcheck,gosec // as above
 	}
+}
+
+// readProgress shows how much of a file was read.
+func (sys *system) readProgress(r io.Reader) (io.Reader, *progress) {
+	if sys.columns(sys.stderr) == 0 {
+		return r, &progress{}
+	}
+	size := int64(-1) // not known: a spinner
+	if f, ok := r.(*os.File); ok {
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Size() > 0 {
+			size = info.Size()
+		}
+	}
+	p := &progress{progressbar.NewOptions64(size,
+		progressbar.OptionSetWriter(sys.stderr),
+		progressbar.OptionSetDescription("reading"),
+		progressbar.OptionShowBytes(true),
+		progressbar.OptionFullWidth(),
+		progressbar.OptionClearOnFinish(),
+	)}
+	return &progressReader{r, p}, p
+}
+
+// progressReader counts bytes. A file that grows meanwhile is read to its end, and
+// the bar stays full.
+type progressReader struct {
+	r io.Reader
+	p *progress
+}
+
+// Read implements io.Reader.
+func (r *progressReader) Read(b []byte) (int, error) {
+	n, err := r.r.Read(b)
+	r.p.bar.Add(n) //nolint:errcheck,gosec // a bar that cannot be drawn is no failure
+	return n, err
 }

@@ -29,10 +29,14 @@ type policyFlags struct {
 func (p *policyFlags) add(c *cobra.Command, usage string) {
 	c.Flags().StringVar(&p.ref, "policy", "", usage)
 	p.addConfig(c)
-	p.engine = engineRego
-	choice(c, &p.engine, "engine", "", "rego (the reference), wasm, or both, which denies where they differ",
-		[]string{engineRego, engineWASM, engineBoth})
+	engineFlag(c, &p.engine)
 	completePolicy(c)
+}
+
+func engineFlag(c *cobra.Command, value *string) {
+	*value = engineRego
+	choice(c, value, "engine", "", "rego (the reference), wasm, or both, which denies where they differ",
+		[]string{engineRego, engineWASM, engineBoth})
 }
 
 func (p *policyFlags) addConfig(c *cobra.Command) {

@@ -34,6 +34,7 @@ func documents(s string) map[string]Document {
 		"denied":      denied(s),
 		"decision":    &Decision{Decision: *denied(s).Decision, Policy: s, File: s},
 		"diff":        policyDiff(s),
+		"audit diff":  auditDiff(s),
 		"bench":       &PolicyBench{Schema: SchemaPolicyBench, Policy: s, Engines: []Measurement{{Engine: s}}},
 	}
 }

@@ -30,6 +30,11 @@ const (
 	ChangeReasons = "reasons"
 )
 
+// changeRank is the place of a kind in that order.
+func changeRank(kind string) int {
+	return slices.Index([]string{ChangeOpened, ChangeClosed, ChangeReasons}, kind)
+}
+
 // DecisionChange is one case that is decided differently.
 type DecisionChange struct {
 	Case   string          `json:"case"`
@@ -39,17 +44,27 @@ type DecisionChange struct {
 	After  policy.Decision `json:"after"`
 }
 
+// changeOf names the kind of a change; "" is none.
+func changeOf(before, after policy.Decision) string {
+	switch {
+	case !before.Allow && after.Allow:
+		return ChangeOpened
+	case before.Allow && !after.Allow:
+		return ChangeClosed
+	case !slices.Equal(before.Reasons, after.Reasons):
+		return ChangeReasons
+	}
+	return ""
+}
+
 // Add adds a case if its two decisions differ.
 func (d *PolicyDiff) Add(c DecisionChange) {
-	switch {
-	case !c.Before.Allow && c.After.Allow:
-		c.Kind = ChangeOpened
+	switch c.Kind = changeOf(c.Before, c.After); c.Kind {
+	case ChangeOpened:
 		d.Opened++
-	case c.Before.Allow && !c.After.Allow:
-		c.Kind = ChangeClosed
+	case ChangeClosed:
 		d.Closed++
-	case !slices.Equal(c.Before.Reasons, c.After.Reasons):
-		c.Kind = ChangeReasons
+	case ChangeReasons:
 		d.Reasons++
 	default:
 		return
@@ -59,9 +74,8 @@ func (d *PolicyDiff) Add(c DecisionChange) {
 
 // Sort puts what matters most first.
 func (d *PolicyDiff) Sort() {
-	order := []string{ChangeOpened, ChangeClosed, ChangeReasons}
 	slices.SortStableFunc(d.Changes, func(a, b DecisionChange) int {
-		return cmp.Or(slices.Index(order, a.Kind)-slices.Index(order, b.Kind), cmp.Compare(a.Case, b.Case))
+		return cmp.Or(changeRank(a.Kind)-changeRank(b.Kind), cmp.Compare(a.Case, b.Case))
 	})
 }
 
@@ -76,21 +90,29 @@ func (d *PolicyDiff) text(p *page) {
 }
 
 func (c *DecisionChange) text(p *page) {
-	word := span{"DENY -> DENY ", dim}
-	switch c.Kind {
+	p.line(changeWord(c.Kind), plain("  "+Quote(c.Case)+"  "), span{Quote(c.Title), dim})
+	changedReasons(p, c.Before, c.After)
+}
+
+func changeWord(kind string) span {
+	switch kind {
 	case ChangeOpened:
-		word = span{"DENY -> ALLOW", red}
+		return span{"DENY -> ALLOW", red}
 	case ChangeClosed:
-		word = span{"ALLOW -> DENY", yellow}
+		return span{"ALLOW -> DENY", yellow}
 	}
-	p.line(word, plain("  "+Quote(c.Case)+"  "), span{Quote(c.Title), dim})
-	for _, r := range c.Before.Reasons {
-		if !slices.Contains(c.After.Reasons, r) {
+	return span{"DENY -> DENY ", dim}
+}
+
+// changedReasons writes the reasons that only one of two decisions has.
+func changedReasons(p *page, before, after policy.Decision) {
+	for _, r := range before.Reasons {
+		if !slices.Contains(after.Reasons, r) {
 			p.wrapped(Quote(r.Code)+": "+strconv.Quote(r.Msg), plain("    - "))
 		}
 	}
-	for _, r := range c.After.Reasons {
-		if !slices.Contains(c.Before.Reasons, r) {
+	for _, r := range after.Reasons {
+		if !slices.Contains(before.Reasons, r) {
 			p.wrapped(Quote(r.Code)+": "+strconv.Quote(r.Msg), plain("    + "))
 		}
 	}

@@ -112,8 +112,8 @@ type walker struct {
 	deep  bool // decode records, too; their bytes are in the chain anyway
 	// trustFirst takes the key of the first checkpoint for pub.
 	trustFirst bool
-	sum   Summary
-	tail  []byte // the torn last line
+	sum        Summary
+	tail       []byte // the torn last line
 }
 
 func newWalker(r io.Reader, pub ed25519.PublicKey) (*walker, error) {
