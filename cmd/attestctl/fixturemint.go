@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -33,6 +34,8 @@ type fixtureMint struct {
 	container                   bool
 	project, zone, instanceName string
 	audience, tokenNonce        string
+	noTokenNonce                bool // --token-nonce is there, and empty
+	issued                      time.Time
 	defect                      string
 	listDefects                 bool
 	output                      string
@@ -73,6 +76,9 @@ var tokenForms = []named[func(forge.Machine, forge.Token) (*forge.Evidence, erro
 		return e, err
 	}},
 }
+
+// tokensAlone are the forms that are a token and nothing else.
+var tokensAlone = []string{"token", "pki"}
 
 // named is a word for a value.
 type named[T any] struct {
@@ -136,7 +142,7 @@ its own; --list-defects names them with the check that fails.`,
 }
 
 // machineFlags describe the machine, which a defect has of its own.
-var machineFlags = []string{"technology", "ak", "secure-boot", "no-report", "binding", "cmdline", "container", "project", "zone", "instance", "audience", "token-nonce"}
+var machineFlags = []string{"technology", "ak", "secure-boot", "no-report", "binding", "cmdline", "container", "project", "zone", "instance", "audience", "token-nonce", "issued"}
 
 func (m *fixtureMint) add(c *cobra.Command) {
 	f := c.Flags()
@@ -163,7 +169,8 @@ func (m *fixtureMint) add(c *cobra.Command) {
 	f.StringVar(&m.zone, "zone", "", "`ZONE` in the certificate of the key")
 	f.StringVar(&m.instanceName, "instance", "", "instance `NAME` in the certificate of the key")
 	f.StringVar(&m.audience, "audience", "", "`AUDIENCE` of the token")
-	f.StringVar(&m.tokenNonce, "token-nonce", "", "`NONCE` of the token (default one that follows from the name)")
+	f.StringVar(&m.tokenNonce, "token-nonce", "", "`NONCE` of the token, '' for none (default one that follows from the name)")
+	f.Var(&parsed[time.Time]{&m.issued, parseTime, "TIME", ""}, "issued", "TIME at which the token was issued (default "+forge.Now().Format(time.DateOnly)+")")
 	f.StringVar(&m.defect, "defect", "", "`NAME` of what is wrong with the evidence")
 	f.BoolVar(&m.listDefects, "list-defects", false, "list the defects and the checks that they fail")
 	dirFlag(c, &m.dir)
@@ -178,6 +185,12 @@ func (m *fixtureMint) check(c *cobra.Command) error {
 	for _, name := range []string{"audience", "token-nonce"} {
 		if c.Flags().Changed(name) && !m.restsOnToken() {
 			return usagef("--%s belongs to --format %s", name, strings.Join(words(tokenForms), ", "))
+		}
+	}
+	m.noTokenNonce = c.Flags().Changed("token-nonce") && m.tokenNonce == ""
+	for flag, set := range map[string]bool{"token-nonce ''": m.noTokenNonce, "issued": c.Flags().Changed("issued")} {
+		if set && !slices.Contains(tokensAlone, m.format) {
+			return usagef("--%s belongs to --format %s", flag, strings.Join(tokensAlone, ", "))
 		}
 	}
 	return nil
@@ -285,8 +298,11 @@ func (m *fixtureMint) evidence() (*forge.Evidence, string, error) {
 
 // token is the one that is made or asked for.
 func (m *fixtureMint) token(machine *forge.Machine) forge.Token {
-	nonce := cmp.Or(m.tokenNonce, hex.EncodeToString(fixture.MintNonce(m.name)))
-	return forge.Token{Machine: machine, Audience: m.audience, Nonces: []string{nonce}}
+	t := forge.Token{Machine: machine, Audience: m.audience, Nonces: []string{}, Issued: m.issued}
+	if !m.noTokenNonce {
+		t.Nonces = append(t.Nonces, cmp.Or(m.tokenNonce, hex.EncodeToString(fixture.MintNonce(m.name))))
+	}
+	return t
 }
 
 // instance is the default one with the names that flags give. Its numbers
