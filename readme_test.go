@@ -15,51 +15,62 @@ import (
 )
 
 var (
-	console  = regexp.MustCompile("(?ms)^```console\n(.*?)^```$")
+	console  = regexp.MustCompile("(?ms)(^<!-- session [a-z]+ -->\n)?^```console\n.*?^```$")
 	commands = regexp.MustCompile("(?ms)^<!-- ([a-z]+) command -->\n```sh\n(.*?)^```$")
 )
 
-// TestReadmeTranscripts runs every command of the README's transcripts and
-// compares what it prints; -update writes it there.
+// TestReadmeTranscripts runs every command of the transcripts, but for those of
+// sessions, and compares what it prints; -update writes it there.
 func TestReadmeTranscripts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the commands of the README run without the race detector anyway")
 	}
 	needShell(t)
 	build(t)
-	readme, err := os.ReadFile("README.md")
+	for _, page := range []string{"README.md", "docs/codelab.md"} {
+		ran := 0
+		compareTranscripts(t, page, func(text []byte) []byte {
+			return console.ReplaceAllFunc(text, func(block []byte) []byte {
+				if bytes.HasPrefix(block, []byte("<!-- session ")) {
+					return block
+				}
+				var out bytes.Buffer
+				out.WriteString("```console\n")
+				for line := range strings.Lines(string(block)) {
+					if command, ok := strings.CutPrefix(line, "$ "); ok {
+						ran++
+						out.WriteString(line)
+						output, _ := shell(t, command)
+						out.Write(output)
+					}
+				}
+				out.WriteString("```")
+				return out.Bytes()
+			})
+		})
+		if ran < 3 {
+			t.Errorf("%s has %d transcripts, want three or more", page, ran)
+		}
+	}
+}
+
+// compareTranscripts compares a page with itself after its commands were run, or
+// writes that where -update asks for it.
+func compareTranscripts(t *testing.T, page string, run func([]byte) []byte) {
+	t.Helper()
+	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ran := 0
-	got := console.ReplaceAllFunc(readme, func(block []byte) []byte {
-		var out bytes.Buffer
-		out.WriteString("```console\n")
-		for line := range strings.Lines(string(block)) {
-			if command, ok := strings.CutPrefix(line, "$ "); ok {
-				ran++
-				out.WriteString(line)
-				output, _ := shell(t, command)
-				out.Write(output)
-			}
-		}
-		out.WriteString("```")
-		return out.Bytes()
-	})
-	if ran < 3 {
-		t.Errorf("the README has %d transcripts, want three or more", ran)
-	}
+	got := run(text)
 	if *update {
-		if err := os.WriteFile("README.md", got, 0o644); err != nil {
+		if err := os.WriteFile(page, got, 0o644); err != nil {
 			t.Fatal(err)
 		}
+		return
 	}
-	want, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("the README's transcripts are out of date (-README +now): go test . -run TestReadmeTranscripts -update\n%s", diff)
+	if diff := cmp.Diff(string(text), string(got)); diff != "" {
+		t.Errorf("transcripts are out of date (-%s +now): go test . -run TestReadmeTranscripts -update\n%s", page, diff)
 	}
 }
 
