@@ -66,13 +66,16 @@ func TestCodelabBug04NoIssuer(t *testing.T) {
 	w.denied("other", w.get(w.token(set("iss", "https://accounts.example"))), 401)
 }
 
-// TestCodelabBug05NoExpiry: a token that is good for ever.
+// TestCodelabBug05NoExpiry: a token that is good for ever, also where it need not be
+// written down until its end.
 func TestCodelabBug05NoExpiry(t *testing.T) {
 	w := started(t)
 	for _, claim := range []string{"exp", "nbf", "iat"} {
-		w.denied(claim, w.get(w.token(func(t *forge.Token) {
+		token := w.token(func(t *forge.Token) {
 			t.Edits.Claims = func(o *forge.Object) error { o.Delete(claim); return nil }
-		})), 401)
+		})
+		w.denied(claim, w.get(token), 401)
+		w.denied(claim+", to be used again", w.send("POST", "/v1/secrets/again", "", "Authorization", "Bearer "+token), 403)
 	}
 }
 
@@ -85,10 +88,12 @@ func TestCodelabBug06AnyAlgorithm(t *testing.T) {
 		})
 		w.denied(alg, w.get(token), 401)
 	}
-	w.denied("signed with SHA-384", w.get(w.token(func(t *forge.Token) {
-		t.Edits.Header = func(o *forge.Object) error { o.Set("alg", "RS384"); return nil }
-		t.Edits.Signing = func(s *forge.Signing) error { s.Algorithm = "RS384"; return nil }
-	})), 401)
+	for _, alg := range []string{"RS384", "PS384"} { // the second is that of another issuer
+		w.denied("signed with "+alg, w.get(w.token(func(t *forge.Token) {
+			t.Edits.Header = func(o *forge.Object) error { o.Set("alg", alg); return nil }
+			t.Edits.Signing = func(s *forge.Signing) error { s.Algorithm = alg; return nil }
+		})), 401)
+	}
 }
 
 // TestCodelabBug07Replay: a stolen token is good once, and one that answers no challenge
