@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -33,11 +34,11 @@ func viaMaps(tb testing.TB, raw []byte) []byte {
 // reads of it.
 func agree(tb testing.TB, raw []byte) {
 	tb.Helper()
-	n, err := parseJSON(raw)
+	text, err := canonicalJSON(raw)
 	if err != nil {
-		tb.Fatalf("parseJSON(%s): %v", raw, err)
+		tb.Fatalf("canonicalJSON(%s): %v", raw, err)
 	}
-	in := n.input()
+	in := canonicalInput(text)
 	if want := viaMaps(tb, raw); !bytes.Equal(in.Bytes(), want) {
 		tb.Errorf("canonical form of %s:\n%s, want\n%s", raw, in.Bytes(), want)
 	}
@@ -77,7 +78,10 @@ func TestCanonicalForm(t *testing.T) {
 func TestInputOfClaims(t *testing.T) {
 	request := map[string]any{"z": []any{1, "<"}, "a": nil}
 	for _, checks := range []map[string]string{nil, {}, {"b": "pass", "a[x]": "skip", "ü<\"": "\n"}} {
-		c := &claims.Claims{Schema: "s", Sub: "a&b", Checks: checks}
+		c := &claims.Claims{Schema: "s", Sub: "a&b", Checks: checks, Token: map[string]any{"b": json.Number("1.50"), "a": []any(nil), "é": []any{"<"}}}
+		if checks == nil {
+			c.Token = map[string]any{}
+		}
 		in, err := InputOf(c, request)
 		if err != nil {
 			t.Fatal(err)
@@ -100,11 +104,15 @@ func TestInputOfClaims(t *testing.T) {
 func TestCanonicalFormRandom(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {
-		raw, err := json.Marshal(randomDocument(r, 0))
+		doc := randomDocument(r, 0)
+		raw, err := json.Marshal(doc)
 		if err != nil {
 			t.Fatal(err)
 		}
 		agree(t, raw)
+		if text, err := appendCanonical([]byte("x"), doc); err != nil || string(text) != "x"+string(raw) {
+			t.Errorf("appendCanonical of %s: %s, %v", raw, text, err)
+		}
 	}
 }
 
@@ -149,8 +157,11 @@ func TestNoCanonicalForm(t *testing.T) {
 		"", " ", "tru", "nul", "01", "1 ", "-", "{", "[", "[1", "[1,]", "[,1]", "{}{}", `{"a"}`, `{"a":}`, `{a:1}`, `{"a":1,}`,
 		`{"a":1,"a":2}`, `{"a":1,"\u0061":2}`, `"`, `"\`, `"\x"`, "\"\n\\\"", `"a" `, "[1 2]", string(deep),
 	} {
-		if n, err := parseJSON([]byte(raw)); err == nil {
-			t.Errorf("parseJSON(%.40q) = %+v, want an error", raw, n)
+		if text, err := canonicalJSON([]byte(raw)); err == nil {
+			t.Errorf("canonicalJSON(%.40q) = %s, want an error", raw, text)
+		}
+		if v, err := termOf([]byte(raw)); err == nil && !strings.Contains(raw, `":1,"`) {
+			t.Errorf("termOf(%.40q) = %v, want an error", raw, v)
 		}
 	}
 }
@@ -162,8 +173,8 @@ func FuzzCanonicalForm(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var doc json.RawMessage
 		if json.Unmarshal(text, &doc) != nil {
-			if _, err := parseJSON(text); err == nil {
-				t.Errorf("parseJSON(%q) takes what is no json", text)
+			if _, err := canonicalJSON(text); err == nil {
+				t.Errorf("canonicalJSON(%q) takes what is no json", text)
 			}
 			return
 		}
@@ -171,7 +182,7 @@ func FuzzCanonicalForm(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if _, err := parseJSON(raw); err == nil {
+		if _, err := canonicalJSON(raw); err == nil {
 			agree(t, raw)
 		}
 	})

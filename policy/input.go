@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -57,48 +55,45 @@ func InputOf(c *claims.Claims, request map[string]any) (Input, error) {
 	if c == nil {
 		return Input{}, errors.New("no claims: the evidence was not accepted")
 	}
-	// Every check stands in every input: encoding/json takes longer for that one
-	// map than for all else.
+	// Over maps encoding/json takes longer than for all else.
 	bare := *c
-	bare.Checks = nil
-	doc, err := toNode(&bare)
+	bare.Checks, bare.Token = nil, nil
+	var extra []canonicalMember
+	add := func(name string, v any) error {
+		text, err := appendCanonical(make([]byte, 0, extraSize), v)
+		extra = append(extra, canonicalMember{name, text})
+		return err
+	}
+	err := add("checks", c.Checks)
+	if len(c.Token) > 0 {
+		err = errors.Join(err, add("token", c.Token))
+	}
+	if request != nil {
+		err = errors.Join(err, add("request", request))
+	}
 	if err != nil {
 		return Input{}, err
 	}
-	doc.put("checks", textsNode(c.Checks))
-	if request != nil {
-		if err := doc.set("request", request); err != nil {
-			return Input{}, err
-		}
+	raw, err := encodeCanonical(&bare, extra...)
+	if err != nil {
+		return Input{}, err
 	}
-	return doc.input(), nil
+	return canonicalInput(raw), nil
 }
 
-// toNode returns what v encodes to.
-func toNode(v any) (jsonNode, error) {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return jsonNode{}, fmt.Errorf("encoding the input: %w", err)
-	}
-	n, err := parseJSON(raw)
-	if err != nil {
-		return jsonNode{}, fmt.Errorf("encoding the input: %w", err)
-	}
-	return n, nil
-}
+// extraSize is how many bytes most such parts have at the most.
+const extraSize = 2 << 10
 
 // canonical encodes a document with its keys sorted and no white space.
 func canonical(doc any) (Input, error) {
-	n, err := toNode(doc)
+	raw, err := encodeCanonical(doc)
 	if err != nil {
 		return Input{}, err
 	}
-	return n.input(), nil
+	return canonicalInput(raw), nil
 }
 
-// input is the value as every engine takes it.
-func (n *jsonNode) input() Input {
-	var b bytes.Buffer
-	n.write(&b)
-	return Input{b.Bytes(), sync.OnceValues(func() (ast.Value, error) { return n.term().Value, nil })}
+// canonicalInput is the input with this canonical text.
+func canonicalInput(raw []byte) Input {
+	return Input{raw, sync.OnceValues(func() (ast.Value, error) { return termOf(raw) })}
 }

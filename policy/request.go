@@ -2,6 +2,7 @@ package policy
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -35,17 +36,22 @@ func (in Input) WithRequest(request map[string]any) (Input, error) {
 	if in.parse == nil {
 		return Input{}, errNoInput
 	}
-	doc, err := parseJSON(in.json)
-	if err != nil {
+	var doc map[string]json.RawMessage
+	if err := json.Unmarshal(in.json, &doc); err != nil {
 		return Input{}, fmt.Errorf("reading the input: %w", err)
 	}
-	if _, twice := doc.find("request"); twice {
+	if _, twice := doc["request"]; twice {
 		return Input{}, ErrRequestTwice
 	}
-	if err := doc.set("request", request); err != nil {
+	text, err := encodeCanonical(request)
+	if err != nil {
 		return Input{}, err
 	}
-	return doc.input(), nil
+	raw, err := canonicalJSON(in.json, canonicalMember{"request", text})
+	if err != nil {
+		return Input{}, err
+	}
+	return canonicalInput(raw), nil
 }
 
 // ParseConfig reads the text of a JSON or YAML file, whose name tells which, as
