@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"math/big"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -20,25 +21,43 @@ import (
 	"github.com/attestctl/attestctl/server"
 )
 
-// BenchmarkToken releases a secret for a token, with policy and audit log on disk.
+// gcPercent is what serve sets.
+const gcPercent = 400
+
+// collectLess makes a benchmark collect garbage as often as serve does.
+func collectLess(b *testing.B) {
+	b.Helper()
+	before := debug.SetGCPercent(gcPercent)
+	b.Cleanup(func() { debug.SetGCPercent(before) })
+}
+
+// BenchmarkToken releases a secret for a token, with policy and audit log on disk, by
+// either engine.
 func BenchmarkToken(b *testing.B) {
-	w := started(b, func(w *world) {
-		w.o.Limits = server.Limits{Rate: 1e9, Burst: 1e9, Poll: -1}
-		w.o.Log = slog.New(slog.DiscardHandler)
-	})
-	load(b, w.client, w.url("/v1/secrets/again"), w.token(nil))
-	b.StopTimer()
-	for _, r := range w.records() {
-		if !r.Released {
-			b.Errorf("audit %+v", r)
-			break
-		}
+	for name, wasm := range map[string]bool{"rego": false, "wasm": true} {
+		b.Run(name, func(b *testing.B) {
+			collectLess(b)
+			w := started(b, func(w *world) {
+				w.o.Limits = server.Limits{Rate: 1e9, Burst: 1e9, Poll: -1}
+				w.o.Log = slog.New(slog.DiscardHandler)
+				w.o.WASM = wasm
+			})
+			load(b, w.client, w.url("/v1/secrets/again"), w.token(nil))
+			b.StopTimer()
+			for _, r := range w.records() {
+				if !r.Released {
+					b.Errorf("audit %+v", r)
+					break
+				}
+			}
+		})
 	}
 }
 
 // BenchmarkTokenAlone is the least that a server can do for the same token, behind the
 // same TLS: verify the signature under the one key that it has, and decode the claims.
 func BenchmarkTokenAlone(b *testing.B) {
+	collectLess(b)
 	w := newWorld(b)
 	raw := w.token(nil)
 	pair, err := tls.LoadX509KeyPair(w.path("cert.pem"), w.path("key.pem"))

@@ -27,6 +27,9 @@ func (s *serve) serve() (err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
+	if err := prepareProcess(); err != nil {
+		return err
+	}
 	if err := s.complete(); err != nil {
 		return err
 	}
