@@ -52,9 +52,10 @@ var layers = map[string][]string{
 	"server/challenge": {"internal/hint"},
 	"server/seal":      {"evidence/strictjson", "internal/hint"},
 	"server/secret":    {"evidence/strictjson", "internal/hint"},
+	"server/wrap":      {"server/seal", "evidence/strictjson", "evidence/tpm"},
 	"server": {
-		"server/audit", "server/challenge", "server/seal", "server/secret", "internal/appraise", "policy", "evidence",
-		"evidence/strictjson", "internal/hint",
+		"server/audit", "server/challenge", "server/seal", "server/secret", "server/wrap", "internal/appraise", "policy",
+		"evidence", "evidence/strictjson", "evidence/tpm", "internal/hint",
 	},
 
 	"cmd/attestctl": {
@@ -70,7 +71,7 @@ var fences = []struct {
 	imports string
 	only    []string
 }{
-	{"github.com/google/go-tpm", []string{"evidence", "evidence/tpm", "replay", "internal/forge"}},
+	{"github.com/google/go-tpm", []string{"evidence", "evidence/tpm", "replay", "server/wrap", "internal/forge"}},
 	{"github.com/google/go-eventlog", []string{"evidence", "replay", "internal/forge"}},
 	{"github.com/google/go-sev-guest", []string{"evidence", "internal/forge"}},
 	{"github.com/google/go-tdx-guest", []string{"evidence", "internal/forge"}},

@@ -15,6 +15,7 @@ type Alg uint16
 const (
 	AlgRSA    Alg = 0x0001
 	AlgSHA1   Alg = 0x0004
+	AlgAES    Alg = 0x0006
 	AlgSHA256 Alg = 0x000B
 	AlgSHA384 Alg = 0x000C
 	AlgSHA512 Alg = 0x000D
@@ -23,6 +24,7 @@ const (
 	AlgRSAPSS Alg = 0x0016
 	AlgECDSA  Alg = 0x0018
 	AlgECC    Alg = 0x0023
+	AlgCFB    Alg = 0x0043
 )
 
 // Banks lists the PCR banks attestctl can compute, weakest first.
@@ -62,6 +64,8 @@ func (a Alg) String() string {
 		return "rsa"
 	case AlgSHA1:
 		return "sha1"
+	case AlgAES:
+		return "aes"
 	case AlgSHA256:
 		return "sha256"
 	case AlgSHA384:
@@ -78,6 +82,8 @@ func (a Alg) String() string {
 		return "ecdsa"
 	case AlgECC:
 		return "ecc"
+	case AlgCFB:
+		return "cfb"
 	default:
 		return fmt.Sprintf("0x%04x", uint16(a))
 	}

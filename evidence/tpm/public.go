@@ -159,15 +159,21 @@ func (p RSAParams) key() (*rsa.PublicKey, error) {
 	return &rsa.PublicKey{N: n, E: int(e)}, nil
 }
 
+// The TPM_ECC_CURVE values of the curves that keys may be on.
+const (
+	curveP256 = 0x0003
+	curveP384 = 0x0004
+)
+
 // curves are the TPM_ECC_CURVE values crypto/ecdsa has (TCG Algorithm
 // Registry, table 4).
 func curveOf(id uint16) elliptic.Curve {
 	switch id {
 	case 0x0002:
 		return elliptic.P224()
-	case 0x0003:
+	case curveP256:
 		return elliptic.P256()
-	case 0x0004:
+	case curveP384:
 		return elliptic.P384()
 	case 0x0005:
 		return elliptic.P521()

@@ -42,18 +42,31 @@ func decode(s string) ([]byte, bool) {
 // parse decodes a JWE in compact serialization (RFC 7516, 7.1). Encoding what it
 // returns gives the input back.
 func parse(jwe []byte) (*message, error) {
+	b, err := split(jwe)
+	if err != nil {
+		return nil, err
+	}
+	h, err := parseHeader(b[0])
+	if err != nil {
+		return nil, fmt.Errorf("header: %w", err)
+	}
+	return &message{h, b[3]}, nil
+}
+
+// split decodes the five segments and checks their sizes. None of our algorithms
+// encrypts a key: ECDH-ES agrees on it, and dir has it (RFC 7516, 5.1).
+func split(jwe []byte) (b [5][]byte, err error) {
 	if len(jwe) > MaxJWE {
-		return nil, fmt.Errorf("more than %d KiB", MaxJWE>>10)
+		return b, fmt.Errorf("more than %d KiB", MaxJWE>>10)
 	}
 	segments := bytes.SplitN(jwe, []byte("."), 6)
 	if len(segments) != 5 {
-		return nil, hint.New(fmt.Errorf("%d segments between dots, want 5", len(segments)), "this takes a jwe in compact serialization")
+		return b, hint.New(fmt.Errorf("%d segments between dots, want 5", len(segments)), "this takes a jwe in compact serialization")
 	}
-	var b [5][]byte
 	for i, s := range segments {
 		var ok bool
 		if b[i], ok = decode(string(s)); !ok {
-			return nil, fmt.Errorf("segment %d is not base64url without padding", i+1)
+			return b, fmt.Errorf("segment %d is not base64url without padding", i+1)
 		}
 	}
 	for _, s := range []struct {
@@ -61,20 +74,16 @@ func parse(jwe []byte) (*message, error) {
 		got, least, max int
 	}{
 		{"header", len(b[0]), 2, maxHeader},
-		{"encrypted key", len(b[1]), 0, 0}, // ECDH-ES agrees on the key (RFC 7516, 5.1)
+		{"encrypted key", len(b[1]), 0, 0},
 		{"initialization vector", len(b[2]), ivSize, ivSize},
 		{"ciphertext", len(b[3]), 1, MaxJWE},
 		{"authentication tag", len(b[4]), tagSize, tagSize},
 	} {
 		if s.got < s.least || s.got > s.max {
-			return nil, fmt.Errorf("the %s has %d bytes, want %d to %d", s.name, s.got, s.least, s.max)
+			return b, fmt.Errorf("the %s has %d bytes, want %d to %d", s.name, s.got, s.least, s.max)
 		}
 	}
-	h, err := parseHeader(b[0])
-	if err != nil {
-		return nil, fmt.Errorf("header: %w", err)
-	}
-	return &message{h, b[3]}, nil
+	return b, nil
 }
 
 var headerForm = strictjson.Form{Depth: 2, Values: 16, Members: 8, Plain: true}
