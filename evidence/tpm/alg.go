@@ -15,7 +15,6 @@ type Alg uint16
 const (
 	AlgRSA    Alg = 0x0001
 	AlgSHA1   Alg = 0x0004
-	AlgAES    Alg = 0x0006
 	AlgSHA256 Alg = 0x000B
 	AlgSHA384 Alg = 0x000C
 	AlgSHA512 Alg = 0x000D
@@ -24,7 +23,6 @@ const (
 	AlgRSAPSS Alg = 0x0016
 	AlgECDSA  Alg = 0x0018
 	AlgECC    Alg = 0x0023
-	AlgCFB    Alg = 0x0043
 )
 
 // Banks lists the PCR banks attestctl can compute, weakest first.
@@ -64,8 +62,6 @@ func (a Alg) String() string {
 		return "rsa"
 	case AlgSHA1:
 		return "sha1"
-	case AlgAES:
-		return "aes"
 	case AlgSHA256:
 		return "sha256"
 	case AlgSHA384:
@@ -82,8 +78,6 @@ func (a Alg) String() string {
 		return "ecdsa"
 	case AlgECC:
 		return "ecc"
-	case AlgCFB:
-		return "cfb"
 	default:
 		return fmt.Sprintf("0x%04x", uint16(a))
 	}

@@ -9,6 +9,8 @@ import (
 const (
 	needEK = Restricted | Decrypt | FixedTPM | FixedParent | AdminWithPolicy
 	denyEK = Sign | X509Sign
+
+	idAES, idCFB = 0x0006, 0x0043 // TPM_ALG_ID
 )
 
 // CheckEK requires the public area to be that of an endorsement key: a restricted
@@ -27,8 +29,8 @@ func (p *Public) CheckEK() error {
 	switch s := p.Symmetric; {
 	case p.NameAlg != AlgSHA256 && p.NameAlg != AlgSHA384:
 		return fmt.Errorf("nameAlg is %v, want sha256 or sha384", p.NameAlg)
-	case s.Alg != AlgAES || s.Mode != AlgCFB || s.KeyBits != 128 && s.KeyBits != 256:
-		return fmt.Errorf("it protects with %v, %d bits, mode %v, want aes with 128 or 256 bits in mode cfb", s.Alg, s.KeyBits, s.Mode)
+	case s.Alg != idAES || s.Mode != idCFB || s.KeyBits != 128 && s.KeyBits != 256:
+		return fmt.Errorf("it protects with %v, %d bits, mode %v, want AES with 128 or 256 bits in mode CFB", s.Alg, s.KeyBits, s.Mode)
 	case p.Scheme.Alg != AlgNull:
 		return fmt.Errorf("scheme is %v, want null", p.Scheme.Alg)
 	}
@@ -39,24 +41,37 @@ func (p *Public) CheckEK() error {
 	return err
 }
 
-// checkEKKey judges the strength, before any arithmetic with it.
+// checkEKKey judges the strength, before any arithmetic with the key.
 func (p *Public) checkEKKey() error {
-	const minBits, maxBits = 2048, 4096
-	switch r := p.RSA; {
-	case p.Type == AlgECC && p.ECC.Curve != curveP256 && p.ECC.Curve != curveP384:
-		return fmt.Errorf("curve 0x%04x, want P-256 or P-384", p.ECC.Curve)
-	case p.Type == AlgECC && p.ECC.KDF.Alg != AlgNull:
-		return fmt.Errorf("kdf is %v, want null", p.ECC.KDF.Alg)
-	case p.Type == AlgECC:
-		return nil
-	case p.Type != AlgRSA:
+	switch p.Type { //nolint:exhaustive // ParsePublic knows no other key type
+	case AlgRSA:
+		return p.RSA.checkEK()
+	case AlgECC:
+		return p.ECC.checkEK()
+	default:
 		return fmt.Errorf("key type %v, want rsa or ecc", p.Type)
-	case r.KeyBits < minBits || r.KeyBits > maxBits:
-		return fmt.Errorf("RSA key of %d bits, want %d to %d", r.KeyBits, minBits, maxBits)
-	case r.Exponent != 0 && r.Exponent != 65537:
-		return fmt.Errorf("RSA exponent %d, want 65537", r.Exponent)
-	case len(r.Modulus)*8 != int(r.KeyBits) || r.Modulus[len(r.Modulus)-1]&1 == 0:
+	}
+}
+
+func (p RSAParams) checkEK() error {
+	const minBits, maxBits = 2048, 4096
+	switch {
+	case p.KeyBits < minBits || p.KeyBits > maxBits:
+		return fmt.Errorf("RSA key of %d bits, want %d to %d", p.KeyBits, minBits, maxBits)
+	case p.Exponent != 0 && p.Exponent != 65537:
+		return fmt.Errorf("RSA exponent %d, want 65537", p.Exponent)
+	case len(p.Modulus)*8 != int(p.KeyBits) || p.Modulus[len(p.Modulus)-1]&1 == 0:
 		return errors.New("the RSA modulus is even, or of another size than keyBits says")
+	}
+	return nil
+}
+
+func (p ECCParams) checkEK() error {
+	switch {
+	case p.Curve != curveP256 && p.Curve != curveP384:
+		return fmt.Errorf("curve 0x%04x, want P-256 or P-384", p.Curve)
+	case p.KDF.Alg != AlgNull:
+		return fmt.Errorf("kdf is %v, want null", p.KDF.Alg)
 	}
 	return nil
 }

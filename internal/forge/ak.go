@@ -126,19 +126,27 @@ func (a *AK) PEM() ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), nil
 }
 
+// Name returns nameAlg || H(public area) (TPM 2.0 Part 1, 16).
+func (a *AK) Name() ([]byte, error) {
+	sum, err := digest(a.Public.NameAlg, a.TPMTPublic())
+	if err != nil {
+		return nil, err
+	}
+	return append(binary.BigEndian.AppendUint16(nil, uint16(a.Public.NameAlg)), sum...), nil
+}
+
 // QualifiedName returns the name that a TPM puts into a quote: nameAlg ||
 // H(QN of the parent || name), where the parent of a primary key is the
 // endorsement hierarchy itself (TPM 2.0 Part 1, 26.5).
 func (a *AK) QualifiedName() ([]byte, error) {
-	nameDigest, err := digest(a.Public.NameAlg, a.TPMTPublic())
+	name, err := a.Name()
 	if err != nil {
 		return nil, err
 	}
-	alg := binary.BigEndian.AppendUint16(nil, uint16(a.Public.NameAlg))
 	parent := binary.BigEndian.AppendUint32(nil, uint32(tpm2.TPMRHEndorsement))
-	qualified, err := digest(a.Public.NameAlg, parent, alg, nameDigest)
+	qualified, err := digest(a.Public.NameAlg, parent, name)
 	if err != nil {
 		return nil, err
 	}
-	return append(alg, qualified...), nil
+	return append(binary.BigEndian.AppendUint16(nil, uint16(a.Public.NameAlg)), qualified...), nil
 }

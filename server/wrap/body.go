@@ -32,45 +32,53 @@ var bodyForm = strictjson.Form{Depth: 1, Values: 4, Members: 3, Plain: true}
 
 // parse decodes a body. Encoding what it returns gives the same members back.
 func parse(raw []byte) (body, error) {
-	if len(raw) > MaxBody {
-		return body{}, fmt.Errorf("more than %d KiB", MaxBody>>10)
-	}
-	n, err := bodyForm.Parse(raw)
+	got, err := members(raw)
 	if err != nil {
 		return body{}, err
 	}
-	if n.Kind != strictjson.Object {
-		return body{}, fmt.Errorf("%s, want an object", n.Kind)
+	credential, err := decode(got["credential"], maxCredential)
+	if err != nil {
+		return body{}, fmt.Errorf("credential: %w", err)
 	}
-	var b body
-	for _, m := range []struct {
-		name string
-		to   *[]byte
-		max  int
-	}{
-		{"credential", &b.credential, maxCredential},
-		{"seed", &b.seed, maxSeed},
-		{"jwe", &b.jwe, seal.MaxJWE},
-	} {
-		v, ok := n.Get(m.name)
-		switch {
-		case !ok:
-			return body{}, fmt.Errorf("no member %q", m.name)
-		case v.Kind != strictjson.Text:
-			return body{}, fmt.Errorf("%s is %s, want a string", m.name, v.Kind)
-		}
-		*m.to = []byte(v.Text)
-		if m.name != "jwe" {
-			if *m.to, err = encoding.DecodeString(v.Text); err != nil || len(*m.to) == 0 || len(*m.to) > m.max {
-				return body{}, fmt.Errorf("%s is not 1 to %d bytes in base64url without padding", m.name, m.max)
-			}
-		}
+	seed, err := decode(got["seed"], maxSeed)
+	if err != nil {
+		return body{}, fmt.Errorf("seed: %w", err)
 	}
-	if len(n.Members) != 3 {
-		return body{}, fmt.Errorf("%d members, want 3", len(n.Members))
-	}
-	if err := seal.CheckWithKey(b.jwe); err != nil {
+	jwe := []byte(got["jwe"])
+	if err := seal.CheckWithKey(jwe); err != nil {
 		return body{}, fmt.Errorf("jwe: %w", err)
+	}
+	return body{credential, seed, jwe}, nil
+}
+
+// members returns the members of a body: these three and no other, each a string.
+func members(raw []byte) (map[string]string, error) {
+	if len(raw) > MaxBody {
+		return nil, fmt.Errorf("more than %d KiB", MaxBody>>10)
+	}
+	n, err := bodyForm.Parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	if n.Kind != strictjson.Object || len(n.Members) != 3 {
+		return nil, fmt.Errorf("%s with %d members, want an object with 3", n.Kind, len(n.Members))
+	}
+	got := map[string]string{}
+	for _, name := range []string{"credential", "seed", "jwe"} {
+		v, _ := n.Get(name)
+		if v.Kind != strictjson.Text {
+			return nil, fmt.Errorf("no member %q that is a string", name)
+		}
+		got[name] = v.Text
+	}
+	return got, nil
+}
+
+// decode decodes base64url in its one spelling.
+func decode(text string, limit int) ([]byte, error) {
+	b, err := encoding.DecodeString(text)
+	if err != nil || len(b) == 0 || len(b) > limit || encoding.EncodeToString(b) != text {
+		return nil, fmt.Errorf("not 1 to %d bytes in base64url without padding", limit)
 	}
 	return b, nil
 }
