@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/attestctl/attestctl/evidence/tpm"
@@ -62,10 +63,10 @@ func (s *verification) findAK() {
 	if ak.key == nil && s.akPublic != nil {
 		ak.key, ak.certErr = publicKey(s.akPublic, ak.certErr)
 	}
-	if ak.key == nil && ak.certErr == nil && len(s.trust.akPins) == 1 {
-		ak.key = s.trust.akPins[0].key
+	if ak.key == nil && ak.certErr == nil && len(s.trust.ak.pins) == 1 {
+		ak.key = s.trust.ak.pins[0].key
 	}
-	if ak.pin = s.trust.pinned(ak.key); ak.pin != nil && ak.public == nil {
+	if ak.pin = s.trust.ak.pinned(ak.key); ak.pin != nil && ak.public == nil {
 		ak.public = ak.pin.public
 	}
 }
@@ -103,10 +104,13 @@ func (s *verification) checkAKChain() error {
 		}
 		carried = append(carried, cert)
 	}
-	root, until, err := s.trust.chain(ak.cert, carried, s.want.Now)
+	root, until, err := s.trust.ak.chain(ak.cert, carried, s.want.Now)
+	if err != nil {
+		return explainChain(err, ak.cert, s.want.Now)
+	}
 	ak.root = root
 	s.rests(until)
-	return err
+	return nil
 }
 
 // checkCertified requires an AK certificate and a root that could vouch for it.
@@ -118,11 +122,11 @@ func (s *verification) checkCertified() error {
 	case s.format == formatEventLog:
 		return hint.New(errors.New("this is an event log alone, which nobody signs"),
 			"verify the attestation it belongs to, or compare it with one: attestctl replay LOG --quote FILE")
-	case ak.cert == nil && len(s.trust.akPins) > 0:
+	case ak.cert == nil && len(s.trust.ak.pins) > 0:
 		return hint.New(errors.New("the evidence is not signed by a pinned key"), "compare the key of the machine with that given to --ak-pub")
 	case ak.cert == nil:
 		return hint.New(errors.New("the evidence has no AK certificate and no key is pinned"), "pin the key of the machine with --ak-pub FILE")
-	case s.trust.akRoots == nil || len(s.trust.anchors) == len(s.trust.akPins):
+	case s.trust.ak.roots == nil || len(s.trust.anchors) == len(s.trust.ak.pins):
 		return hint.New(errors.New("the evidence is not signed by a pinned key, and no root is trusted beside it"),
 			"leave --ak-pub out to verify the AK certificate instead")
 	}
@@ -202,6 +206,15 @@ func (s *verification) attributesProven() bool {
 		return false
 	}
 	return ak.public.IsPrimaryWith(s.quotes[0].attest.QualifiedSigner)
+}
+
+// akName is the Name of the key, where its public area is proven. One over SHA-1
+// could be that of two keys.
+func (s *verification) akName() []byte {
+	if s.only != onlyNothing || !s.attributesProven() || !slices.Contains(signatureHashes, s.ak.public.NameAlg) {
+		return nil
+	}
+	return s.ak.public.Name()
 }
 
 const (

@@ -23,42 +23,6 @@ var (
 	oidAKCertificate = asn1.ObjectIdentifier{2, 23, 133, 8, 3}
 )
 
-// chain verifies that cert chains at the time now to a trusted root, through
-// trusted intermediates and those that the evidence carries. It returns the root
-// of the chain that lasts longest, and when its first certificate ends. Extended
-// key usages are the business of checkProfile.
-func (t *Trust) chain(cert *x509.Certificate, carried []*x509.Certificate, now time.Time) (root *x509.Certificate, until time.Time, err error) {
-	if t.akRoots == nil {
-		return nil, until, errors.New("no root is trusted")
-	}
-	leaf, err := acceptSAN(cert)
-	if err != nil {
-		return nil, until, err
-	}
-	pool := t.akIntermediates
-	if len(carried) > 0 {
-		pool = pool.Clone()
-		for _, c := range carried {
-			pool.AddCert(c)
-		}
-	}
-	chains, err := leaf.Verify(x509.VerifyOptions{
-		Roots:         t.akRoots,
-		Intermediates: pool,
-		CurrentTime:   now,
-		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
-	})
-	if err != nil {
-		return nil, until, explainChain(err, cert, now)
-	}
-	for _, c := range chains {
-		if end := earliestEnd(c); end.After(until) {
-			root, until = c[len(c)-1], end
-		}
-	}
-	return root, until, nil
-}
-
 // earliestEnd returns when the first certificate of a chain ends.
 func earliestEnd(chain []*x509.Certificate) time.Time {
 	end := chain[0].NotAfter

@@ -12,12 +12,13 @@ import (
 // embeddedOrigins carry. anchors/README.md gives the SHA-256 of each; a test
 // compares them with the modules, and verifies what AMD's keys sign.
 //
-//go:embed anchors/ak anchors/amd anchors/intel anchors/token
+//go:embed anchors/ak anchors/ek anchors/amd anchors/intel anchors/token
 var anchorFiles embed.FS
 
 // embeddedOrigins says for each top folder where its files come from.
 var embeddedOrigins = map[string]string{ //nolint:gosec // names of files, of which one speaks of tokens
 	"ak":    "google/go-tpm-tools v0.4.10, server/ca-certs",
+	"ek":    "google/go-tpm-tools v0.4.10, server/ca-certs",
 	"amd":   "google/go-sev-guest v0.15.0, verify/trust",
 	"intel": "google/go-tdx-guest v0.3.2-0.20250814004405-ffb0869e6f4d, verify/trusted_root.pem",
 	"token": "SHA-256 of the certificate that Google Cloud Attestation serves as confidential_space_root.crt",

@@ -169,6 +169,10 @@ type Result struct {
 	// ValidUntil is when the first certificate, revocation list or collateral
 	// that the verification rests on ends; zero if nothing of that kind does.
 	ValidUntil time.Time
+	// AKName is the Name of the key that signed the quotes, nameAlg and digest (TPM
+	// 2.0 Part 1, 16); nil unless Claims is present and the key's public area is
+	// proven: pinned, or the one whose qualified name a certified key signed.
+	AKName []byte
 	// Insecure names the options that switched checks off.
 	Insecure []string
 	// UnknownFields counts fields of a binary message that this version of the

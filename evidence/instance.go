@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
 	"fmt"
@@ -31,10 +32,12 @@ type instance struct {
 	production            *bool
 }
 
+func isInstance(ext pkix.Extension) bool { return ext.Id.Equal(oidInstance) }
+
 // instanceOf reads the instance extension of a certificate.
 func instanceOf(cert *x509.Certificate) (*instance, error) {
 	for _, ext := range cert.Extensions {
-		if ext.Id.Equal(oidInstance) {
+		if isInstance(ext) {
 			in, err := parseInstance(ext.Value)
 			if err != nil {
 				return nil, fmt.Errorf("instance extension: %w", err)

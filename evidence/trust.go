@@ -2,7 +2,6 @@ package evidence
 
 import (
 	"cmp"
-	"crypto"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -23,6 +22,9 @@ import (
 //	ak/roots          root certificates of the authorities that certify AKs
 //	ak/intermediates  certificates between those roots and the AK certificates
 //	ak/pins           attestation keys trusted by themselves
+//	ek/roots          root certificates of the authorities that certify EKs
+//	ek/intermediates  certificates between those roots and the EK certificates
+//	ek/pins           endorsement keys trusted by themselves
 //	amd/roots         AMD's ARK, ASK and ASVK certificates
 //	amd/keys          VCEK and VLEK certificates, for reports that come without
 //	amd/crls          revocation lists of the ARKs
@@ -36,16 +38,14 @@ import (
 // Roots and pins are trusted. All else helps to verify and is itself verified
 // with them.
 type Trust struct {
-	anchors         []TrustFile
-	helpers         []TrustFile    // what is not trusted itself
-	akRoots         *x509.CertPool // nil: no certificate of an AK is trusted
-	akIntermediates *x509.CertPool
-	akPins          []pin
-	amd             *snp.Roots // nil: no SEV-SNP report is trusted
-	amdKeys         []*snp.Certificate
-	amdCRLs         []*x509.RevocationList
-	intel           *tdx.Roots         // nil: no TDX quote is trusted
-	collateral      *tdx.CollateralSet // nil: there is none
+	anchors    []TrustFile
+	helpers    []TrustFile // what is not trusted itself
+	ak, ek     keyTrust
+	amd        *snp.Roots // nil: no SEV-SNP report is trusted
+	amdKeys    []*snp.Certificate
+	amdCRLs    []*x509.RevocationList
+	intel      *tdx.Roots         // nil: no TDX quote is trusted
+	collateral *tdx.CollateralSet // nil: there is none
 
 	tokenTrust
 }
@@ -75,14 +75,14 @@ func loadTrust(dir fs.FS) (*Trust, error) {
 	if err := t.read(dir, "."); err != nil {
 		return nil, err
 	}
-	if t.akRoots == nil && len(t.akPins) == 0 && t.amd == nil && t.intel == nil && t.noTokens() {
+	if t.ak.none() && t.ek.none() && t.amd == nil && t.intel == nil && t.noTokens() {
 		return nil, hint.New(errNoAnchor,
 			"`attestctl trust export DIR` writes the embedded anchors in the layout that is read")
 	}
 	return t, nil
 }
 
-func newTrust() *Trust { return &Trust{akIntermediates: x509.NewCertPool()} }
+func newTrust() *Trust { return &Trust{ak: newKeyTrust(), ek: newKeyTrust()} }
 
 // clone returns a copy that can be added to. Appending to it leaves t alone.
 func (t *Trust) clone() *Trust {
@@ -91,7 +91,8 @@ func (t *Trust) clone() *Trust {
 	}
 	c := *t
 	c.anchors, c.helpers = slices.Clip(t.anchors), slices.Clip(t.helpers)
-	c.akPins, c.amdKeys, c.amdCRLs = slices.Clip(t.akPins), slices.Clip(t.amdKeys), slices.Clip(t.amdCRLs)
+	c.ak, c.ek = t.ak.clone(), t.ek.clone()
+	c.amdKeys, c.amdCRLs = slices.Clip(t.amdKeys), slices.Clip(t.amdCRLs)
 	c.tokenCRLs = slices.Clip(t.tokenCRLs)
 	return &c
 }
@@ -109,11 +110,11 @@ func PinAK(key []byte) (*Trust, error) {
 }
 
 // WithPinnedAK returns a copy of t that trusts this attestation key, in the
-// forms that PinAK reads, in place of all AK roots, intermediates and pins. The
-// roots for hardware reports stay as they are.
+// forms that PinAK reads, in place of all AK roots, intermediates and pins. What
+// is trusted of EKs and hardware reports stays as it is.
 func (t *Trust) WithPinnedAK(key []byte) (*Trust, error) {
 	c := t.clone()
-	c.akRoots, c.akIntermediates, c.akPins = nil, x509.NewCertPool(), nil
+	c.ak = newKeyTrust()
 	c.anchors = slices.DeleteFunc(slices.Clone(c.anchors), func(f TrustFile) bool { return f.in("ak") })
 	if err := c.add("ak/pins/pinned", key); err != nil {
 		return nil, fmt.Errorf("reading the pinned key: %w", err)
@@ -169,14 +170,4 @@ func (t *Trust) Files() []TrustFile {
 	all := slices.Concat(t.anchors, t.helpers)
 	slices.SortFunc(all, func(a, b TrustFile) int { return cmp.Compare(a.Path, b.Path) })
 	return all
-}
-
-// pinned returns the pin of the key, or nil.
-func (t *Trust) pinned(key crypto.PublicKey) *pin {
-	for i := range t.akPins {
-		if equalKeys(t.akPins[i].key, key) {
-			return &t.akPins[i]
-		}
-	}
-	return nil
 }

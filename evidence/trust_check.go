@@ -84,7 +84,8 @@ func CheckTrust(dir fs.FS, at time.Time, maxAge time.Duration) ([]Finding, error
 		c.checkTime(f)
 		c.checkStrength(f)
 	}
-	c.checkAK()
+	c.checkTPMKeys("ak")
+	c.checkTPMKeys("ek")
 	c.checkAMD()
 	c.checkIntel()
 	c.checkLoads(dir)
@@ -143,7 +144,7 @@ func (c *trustCheck) read(name string, data []byte) {
 		c.files = append(c.files, f)
 		return
 	}
-	if (f.Cert != nil || f.certificate() == nil) && homeOf(f.Cert) != path.Dir(name) {
+	if (f.Cert != nil || f.certificate() == nil) && homeIn(&f) != path.Dir(name) {
 		c.checkPurpose(&f)
 		return
 	}
@@ -155,10 +156,14 @@ func (c *trustCheck) in(folder string) []TrustFile {
 	return slices.DeleteFunc(slices.Clone(c.files), func(f TrustFile) bool { return path.Dir(f.Path) != folder })
 }
 
-// checkDuplicates compares what the files mean, whatever their form.
+// checkDuplicates compares what the files mean, whatever their form. An authority
+// may certify both kinds of a TPM's keys.
 func (c *trustCheck) checkDuplicates() {
 	for i, f := range c.files {
-		first := slices.IndexFunc(c.files[:i], func(g TrustFile) bool { return bytes.Equal(f.DER, g.DER) })
+		first := slices.IndexFunc(c.files[:i], func(g TrustFile) bool {
+			bothKinds := f.Cert != nil && f.in("ek") && g.in("ak")
+			return !bothKinds && bytes.Equal(f.DER, g.DER)
+		})
 		if first >= 0 {
 			c.error(f.Path, codeDuplicate, "the same %s as %s", f.Kind, c.files[first].Path)
 		}

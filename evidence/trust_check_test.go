@@ -130,6 +130,10 @@ func brokenTrusts(t *testing.T) []brokenTrust {
 	if err != nil {
 		t.Fatal(err)
 	}
+	machine, err := forge.Machine{NoCertificate: true}.Attest([]byte("nonce"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	now := forge.Now()
 	inter := root.issue("middle", p256(t).Public(), nil)
 	between := &authority{tb: t, key: p256(t)}
@@ -154,6 +158,14 @@ func brokenTrusts(t *testing.T) []brokenTrust {
 		{"VCEK among AMD's roots", map[string][]byte{"amd/roots/k": vcek(t)}, "amd/roots/k error purpose"},
 		{"Intel's root among AMD's", map[string][]byte{"amd/roots/i": file(intelRoot), intelRoot: nil}, "amd/roots error incomplete\namd/roots/i error purpose\nintel/collateral/root_ca.crl error unvouched\nintel/collateral/tcb_sign_chain.pem error unvouched"},
 		{"root as an intermediate", map[string][]byte{"ak/intermediates/i": root.cert.Raw}, "ak/intermediates/i error purpose"},
+		{"an authority of AKs and EKs", map[string][]byte{"ak/roots/r": root.cert.Raw, "ek/roots/r": root.cert.Raw, "ak/intermediates/i": inter.Raw, "ek/intermediates/i": inter.Raw}, ""},
+		{"an authority of EKs twice", map[string][]byte{"ek/roots/r": root.cert.Raw, "ek/roots/s": root.cert.Raw}, "ek/roots/s error duplicate"},
+		{"root as an intermediate of EKs", map[string][]byte{"ek/intermediates/i": root.cert.Raw}, "ek/intermediates/i error purpose"},
+		{"intermediate of EKs of a root of AKs", map[string][]byte{"ak/roots/r": root.cert.Raw, "ek/intermediates/i": inter.Raw}, "ek/intermediates/i error unvouched"},
+		{"leaf as a root of EKs", map[string][]byte{"ek/roots/r": leaf.Raw}, "ek/roots/r error purpose"},
+		{"ASK among EK roots", map[string][]byte{askMilan: nil, "ek/roots/r": amd.ASK.Raw}, "ek/roots/r error purpose"},
+		{"AK among pinned EKs", map[string][]byte{"ek/pins/p": machine.AK.TPMTPublic()}, "ek/pins/p error malformed"},
+		{"intermediate as a root of EKs", map[string][]byte{"ek/roots/r": inter.Raw}, "ek/roots/r note purpose"},
 		{"intermediate as a root", map[string][]byte{"ak/roots/r": inter.Raw}, "ak/roots/r note purpose"},
 		{"intermediate of another root", map[string][]byte{"ak/roots/r": other.cert.Raw, "ak/intermediates/i": inter.Raw}, "ak/intermediates/i error unvouched"},
 		{"list of another ARK", map[string][]byte{"amd/crls/l": mintCRL(t, now), "amd/roots/ark_Milan.crt": nil, "amd/roots/ask_Milan.crt": nil, "amd/roots/asvk_Milan.crt": nil}, "amd/crls/l error unvouched"},

@@ -37,6 +37,16 @@ func homeOf(c *x509.Certificate) string {
 	}
 }
 
+// homeIn is homeOf for a file where it lies. An authority that certifies TPM keys may
+// certify both kinds of them: no name says which.
+func homeIn(f *TrustFile) string {
+	home := homeOf(f.Cert)
+	if rest, ok := strings.CutPrefix(home, "ak/"); ok && f.in("ek") {
+		return "ek/" + rest
+	}
+	return home
+}
+
 func selfIssued(c *x509.Certificate) bool { return bytes.Equal(c.RawIssuer, c.RawSubject) }
 
 // checkPurpose compares the folder of a certificate with the one it is for.
@@ -44,16 +54,16 @@ func (c *trustCheck) checkPurpose(f *TrustFile) {
 	if f.Cert == nil {
 		return
 	}
-	folder, home := path.Dir(f.Path), homeOf(f.Cert)
+	folder, home := path.Dir(f.Path), homeIn(f)
 	switch {
-	case home == folder, home == "ak/roots" && folder == "token/roots": // a root, and no name says of what
+	case home == folder, home == "ak/roots" && folder == "token/roots": // a root, as above
 	case home == "":
 		c.error(f.Path, codePurpose, "the certificate of an end entity (%q), not of a certification authority", f.Subject)
-	case home == "ak/intermediates" && folder == "ak/roots":
+	case path.Base(home) == "intermediates" && folder == path.Dir(home)+"/roots":
 		c.report(SeverityNote, f.Path, codePurpose,
 			"not self-signed: it is trusted as a root, whatever becomes of its issuer %q", f.Cert.Issuer.String())
-	case home == "ak/roots" && folder == "ak/intermediates":
-		c.error(f.Path, codePurpose, "self-signed: a root, which belongs into ak/roots if it is to be trusted")
+	case path.Base(folder) == "intermediates" && home == path.Dir(folder)+"/roots":
+		c.error(f.Path, codePurpose, "self-signed: a root, which belongs into %s if it is to be trusted", home)
 	default:
 		c.error(f.Path, codePurpose, "the certificate of %q, which belongs into %s", f.Subject, home)
 	}

@@ -20,7 +20,7 @@ type parts struct {
 }
 
 func partsOf(t *Trust) parts {
-	return parts{t.akRoots != nil, t.amd != nil, t.intel != nil, t.collateral != nil, len(t.akPins), len(t.amdKeys), len(t.amdCRLs)}
+	return parts{t.ak.roots != nil, t.amd != nil, t.intel != nil, t.collateral != nil, len(t.ak.pins), len(t.amdKeys), len(t.amdCRLs)}
 }
 
 // TestTrustParts follows each file from the directory, or from the method that

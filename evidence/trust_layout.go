@@ -4,7 +4,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"github.com/attestctl/attestctl/evidence/snp"
 	"github.com/attestctl/attestctl/evidence/tdx"
 	"github.com/attestctl/attestctl/evidence/token"
+	"github.com/attestctl/attestctl/evidence/tpm"
 	"github.com/attestctl/attestctl/internal/hint"
 )
 
@@ -32,6 +32,9 @@ var trustFolders = []trustFolder{
 	{"ak/roots", "certifies attestation keys", true, maxAnchorSize, (*Trust).addAKRoot},
 	{"ak/intermediates", "stands between a root and attestation keys", true, maxAnchorSize, (*Trust).addAKIntermediate},
 	{"ak/pins", "attestation key trusted by itself", true, maxAnchorSize, (*Trust).addAKPin},
+	{"ek/roots", "certifies endorsement keys", true, maxAnchorSize, (*Trust).addEKRoot},
+	{"ek/intermediates", "stands between a root and endorsement keys", true, maxAnchorSize, (*Trust).addEKIntermediate},
+	{"ek/pins", "endorsement key trusted by itself", true, maxAnchorSize, (*Trust).addEKPin},
 	{"amd/roots", "certifies the keys of SEV-SNP reports", true, maxAnchorSize, addAMDRoot},
 	{"amd/keys", "key of SEV-SNP reports, for those that come without", false, maxAnchorSize, (*Trust).addAMDKey},
 	{"amd/crls", "keys that AMD revoked", false, maxListSize, (*Trust).addAMDCRL},
@@ -72,40 +75,12 @@ func given(folder string, data []byte) string {
 	return folder + "/" + hex.EncodeToString(sum[:8])
 }
 
-func (t *Trust) addAKRoot(f *TrustFile) error {
-	if err := f.authority(); err != nil {
-		return err
-	}
-	pool := x509.NewCertPool()
-	if t.akRoots != nil {
-		pool = t.akRoots.Clone()
-	}
-	pool.AddCert(f.Cert)
-	t.akRoots = pool
-	return nil
-}
-
-func (t *Trust) addAKIntermediate(f *TrustFile) error {
-	if err := f.authority(); err != nil {
-		return err
-	}
-	t.akIntermediates = t.akIntermediates.Clone()
-	t.akIntermediates.AddCert(f.Cert)
-	return nil
-}
-
-func (t *Trust) addAKPin(f *TrustFile) error {
-	p, err := parsePin(f.Data)
-	if err != nil {
-		return err
-	}
-	f.Kind, f.key = KindKey, p.key
-	if f.DER, err = x509.MarshalPKIXPublicKey(p.key); err != nil {
-		return err
-	}
-	t.akPins = append(t.akPins, *p)
-	return nil
-}
+func (t *Trust) addAKRoot(f *TrustFile) error         { return t.ak.addRoot(f) }
+func (t *Trust) addAKIntermediate(f *TrustFile) error { return t.ak.addIntermediate(f) }
+func (t *Trust) addAKPin(f *TrustFile) error          { return t.ak.addPin(f, nil) }
+func (t *Trust) addEKRoot(f *TrustFile) error         { return t.ek.addRoot(f) }
+func (t *Trust) addEKIntermediate(f *TrustFile) error { return t.ek.addIntermediate(f) }
+func (t *Trust) addEKPin(f *TrustFile) error          { return t.ek.addPin(f, (*tpm.Public).CheckEK) }
 
 // addAMDRoot leaves it to [snp.NewRoots] how AMD's keys go together.
 func addAMDRoot(_ *Trust, f *TrustFile) error { return f.authority() }

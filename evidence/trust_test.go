@@ -28,10 +28,11 @@ func TestEmbeddedAnchors(t *testing.T) {
 	}
 	originals := map[string]map[string]bool{ // by top folder, then DER
 		"ak":    certificatesIn(t, "github.com/google/go-tpm-tools", "server/ca-certs/*"),
+		"ek":    certificatesIn(t, "github.com/google/go-tpm-tools", "server/ca-certs/*"),
 		"amd":   certificatesIn(t, "github.com/google/go-sev-guest", "verify/trust/*.pem"),
 		"intel": certificatesIn(t, "github.com/google/go-tdx-guest", "verify/trusted_root.pem"),
 	}
-	for top, want := range map[string]int{"ak": 5, "amd": 9, "intel": 1} {
+	for top, want := range map[string]int{"ak": 5, "ek": 5, "amd": 9, "intel": 1} {
 		if got := len(originals[top]); got != want {
 			t.Errorf("the module of %s has %d certificates, want %d", top, got, want)
 		}

@@ -16,10 +16,9 @@ import (
 	"github.com/attestctl/attestctl/evidence/tdx"
 )
 
-// checkAK looks for the roots of the intermediates.
-func (c *trustCheck) checkAK() {
-	var trusted, rest []TrustFile
-	trusted, rest = c.in("ak/roots"), c.in("ak/intermediates")
+// checkTPMKeys looks for the roots of the intermediates, of AKs or of EKs.
+func (c *trustCheck) checkTPMKeys(of string) {
+	trusted, rest := c.in(of+"/roots"), c.in(of+"/intermediates")
 	for found := true; found; { // one round for each level
 		found = false
 		rest = slices.DeleteFunc(rest, func(f TrustFile) bool {
@@ -31,8 +30,8 @@ func (c *trustCheck) checkAK() {
 		})
 	}
 	for _, f := range rest {
-		if homeOf(f.Cert) == "ak/intermediates" {
-			c.error(f.Path, codeUnvouched, "no certificate in ak/roots vouches for it; its issuer is %q", f.Cert.Issuer.String())
+		if homeIn(&f) == of+"/intermediates" {
+			c.error(f.Path, codeUnvouched, "no certificate in %s/roots vouches for it; its issuer is %q", of, f.Cert.Issuer.String())
 		}
 	}
 }

@@ -165,6 +165,7 @@ func (s *verification) result() (*Result, error) {
 	}
 	r.Verdict = Accepted
 	r.ValidUntil = s.until
+	r.AKName = s.akName()
 	r.Claims = s.claims(r)
 	return r, nil
 }

@@ -14,6 +14,9 @@ or list a file, in PEM or DER, and the folder says what it is for:
   ak/roots          roots of the authorities that certify attestation keys
   ak/intermediates  certificates between those and the attestation keys
   ak/pins           attestation keys that are trusted by themselves
+  ek/roots          roots of the authorities that certify endorsement keys
+  ek/intermediates  certificates between those and the endorsement keys
+  ek/pins           endorsement keys that are trusted by themselves
   amd/roots         AMD's ARK, ASK and ASVK certificates
   amd/keys          VCEK and VLEK certificates, for reports that come without one
   amd/crls          AMD's revocation lists
