@@ -50,7 +50,7 @@ func (s *Server) routeOf(path string) (*route, string) {
 // single are the headers of which a request may have one at the most.
 var single = []string{
 	"Authorization", "Content-Length", "Content-Type", "Content-Encoding", "Transfer-Encoding", "Host", "Expect",
-	headerChallenge, headerKey,
+	headerChallenge, headerKey, headerEK, headerEKCertificate,
 }
 
 // gate refuses what is no plain request to one of the routes.

@@ -18,6 +18,11 @@ const (
 	headerChallenge = "Attestctl-Challenge" // the text of the challenge
 	headerKey       = "Attestctl-Key"       // the client's key: base64url of its JWK
 	headerNonce     = "Attestctl-Nonce"     // none: a client does not choose what counts as fresh
+
+	// The endorsement key of the client's TPM: base64url of its TPMT_PUBLIC, and of
+	// its certificate in DER.
+	headerEK            = "Attestctl-EK"
+	headerEKCertificate = "Attestctl-EK-Certificate"
 )
 
 // The routes.
@@ -69,7 +74,7 @@ func (s *Server) getDefault(c *call) (*answer, error) {
 	if c.ContentLength != 0 {
 		return nil, reject(http.StatusBadRequest, "this request has no body")
 	}
-	if c.Header.Get(headerChallenge) != "" || c.Header.Get(headerKey) != "" {
+	if c.Header.Get(headerChallenge) != "" || c.Header.Get(headerKey) != "" || namesEK(c.Request) {
 		return nil, reject(http.StatusBadRequest, "a challenge is answered at "+secretsPath+"NAME")
 	}
 	token, err := bearer(c.Request)
@@ -101,6 +106,9 @@ func (s *Server) postSecret(c *call) (*answer, error) {
 
 // postAppraise tells what the server's policy says of evidence.
 func (s *Server) postAppraise(c *call) (*answer, error) {
+	if namesEK(c.Request) {
+		return nil, reject(http.StatusBadRequest, "there is nothing to wrap for a TPM in a decision")
+	}
 	a, err := s.ask(c)
 	if err != nil {
 		return nil, err
@@ -108,7 +116,7 @@ func (s *Server) postAppraise(c *call) (*answer, error) {
 	return s.release(c.Context(), a)
 }
 
-// ask reads evidence, challenge and key.
+// ask reads evidence, challenge and keys.
 func (s *Server) ask(c *call) (*ask, error) {
 	if c.Header.Get(headerNonce) != "" {
 		return nil, reject(http.StatusBadRequest, "the nonce is that of the challenge")
@@ -116,6 +124,9 @@ func (s *Server) ask(c *call) (*ask, error) {
 	a := &ask{id: c.id, route: c.route, remote: c.remote, answers: c.Header.Get(headerChallenge)}
 	var err error
 	if a.key, err = keyOf(c.Request); err != nil {
+		return nil, err
+	}
+	if a.ek, err = ekOf(c.Request); err != nil {
 		return nil, err
 	}
 	switch {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 
+	"github.com/attestctl/attestctl/evidence/tpm"
 	"github.com/attestctl/attestctl/internal/appraise"
 	"github.com/attestctl/attestctl/server/audit"
 	"github.com/attestctl/attestctl/server/challenge"
@@ -29,6 +30,7 @@ type ask struct {
 	evidence []byte
 	answers  string          // the text of the challenge that the evidence answers; "" is none
 	key      *seal.ClientKey // whom to encrypt to; nil is nobody
+	ek       *endorsement    // whose TPM to wrap for; nil is nobody's
 }
 
 // answer is what a client gets.
@@ -57,6 +59,8 @@ type decision struct {
 	policy    *decider
 	challenge challenge.Challenge
 	judged    judged
+	tpm       *tpm.Public // the endorsement key of ask, if it is one of a genuine TPM
+	tpmErr    error       // why it is not
 }
 
 // release is the one way to a secret, and to a decision without one. The order is
@@ -158,6 +162,7 @@ func (d *decision) judge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.judgeEK()
 	d.shadow(ctx)
 	return nil
 }
@@ -199,6 +204,5 @@ func (d *decision) take(ctx context.Context) (*answer, error) {
 		d.record.Error = "seal"
 		return nil, err
 	}
-	d.record.Released = true
-	return &answer{contentType: "application/jose", body: sealed}, nil
+	return d.wrapped(&answer{contentType: "application/jose", body: sealed})
 }

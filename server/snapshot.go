@@ -82,8 +82,8 @@ func (s *Snapshot) load(o *Options) (err error) {
 // add compiles the policy of a secret and refuses conditions that cannot be met.
 func (s *Snapshot) add(x secret.Secret, o *Options) error {
 	switch {
-	case x.Requires(secret.AK):
-		return hint.New(errors.New("binding ak: this server does not wrap secrets for a TPM"), "binding: [key] encrypts to the client's key")
+	case x.Requires(secret.AK) && !s.trust.TrustsEKs():
+		return hint.New(errors.New("binding ak: no endorsement key is trusted"), "ek/roots and ek/pins of the trust directory say which TPMs count")
 	case takesBareToken(x) && o.Issuer == "":
 		return hint.New(errors.New("it is for whoever brings a token, and no issuer is trusted with that"), "name issuer and audience of the tokens")
 	case takesBareToken(x) && !x.Reuse && o.UsedDir == "":

@@ -85,10 +85,17 @@ func (c *clock) add(d time.Duration) {
 	c.t = c.t.Add(d)
 }
 
-// source is randomness that panics when told to.
+// source is randomness that panics or fails when told to.
 type source struct {
 	mu     sync.Mutex
 	panics any
+	err    error // of reads of 32 bytes, which are keys
+}
+
+func (s *source) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
 }
 
 func (s *source) set(v any) {
@@ -103,6 +110,9 @@ func (s *source) Read(p []byte) (int, error) {
 	defer s.mu.Unlock()
 	if s.panics != nil {
 		panic(s.panics)
+	}
+	if s.err != nil && len(p) == 32 {
+		return 0, s.err
 	}
 	return rand.Read(p)
 }

@@ -242,7 +242,7 @@ func TestRequires(t *testing.T) {
 		{nil, false, false, false},
 		{[]Binding{Nonce}, true, false, false},
 		{[]Binding{Key}, true, false, true},
-		{[]Binding{AK}, false, true, false},
+		{[]Binding{AK}, true, true, true},
 	} {
 		s := Secret{Binding: tc.list}
 		if s.Requires(Nonce) != tc.nonce || s.Requires(AK) != tc.ak || s.Requires(Key) != tc.key {
@@ -292,7 +292,7 @@ func (c config) checkPromises() error {
 			return fmt.Errorf("%q: not a name", s.Name)
 		case strings.Contains(s.Path, "..") && slices.Contains(strings.Split(s.Path, "/"), "..") || strings.HasPrefix(s.Path, "/") || strings.ContainsAny(s.Path, "\\%?\x00\n"):
 			return fmt.Errorf("%q: not a path", s.Path)
-		case s.Plaintext == (s.Requires(Key) || s.Requires(AK)):
+		case s.Plaintext == s.Requires(Key):
 			return fmt.Errorf("%s: plaintext contradicts binding", s.Name)
 		case s.MaxAge != 0 && (s.MaxAge < time.Second || s.MaxAge > 24*time.Hour):
 			return fmt.Errorf("%s: max_age %v", s.Name, s.MaxAge)

@@ -12,15 +12,15 @@ import (
 // check refuses a secret whose conditions contradict each other.
 func (s Secret) check() error {
 	switch {
-	case s.Plaintext && (s.Requires(Key) || s.Requires(AK)):
+	case s.Plaintext && s.Requires(Key):
 		return &keyError{"plaintext", hint.New(errors.New("contradicts the binding to a key, which the secret is encrypted to"),
 			"leave out plaintext, or key and ak in binding")}
-	case !s.Plaintext && !s.Requires(Key) && !s.Requires(AK):
+	case !s.Plaintext && !s.Requires(Key):
 		return &keyError{"binding", hint.New(errors.New("names no key to encrypt the secret to"),
 			"add key or ak, or say plaintext: true")}
 	case s.Reuse && s.Requires(Nonce):
 		return &keyError{"reuse", hint.New(errors.New("contradicts the binding to a nonce, which is good for one answer"),
-			"leave out reuse, or nonce and key in binding")}
+			"leave out reuse, or nonce, key and ak in binding")}
 	case s.Config != "" && s.Policy == "":
 		return &keyError{"config", errors.New("belongs to a policy, and none is named")}
 	}

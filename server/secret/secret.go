@@ -34,7 +34,7 @@ type Binding string
 // The bindings. A secret may demand more than one.
 const (
 	Nonce Binding = "nonce" // the evidence answers a challenge of this server
-	AK    Binding = "ak"    // the secret is wrapped for the TPM whose AK is in the evidence
+	AK    Binding = "ak"    // what is encrypted to that key is wrapped for the TPM whose AK is in the evidence
 	Key   Binding = "key"   // the secret is encrypted to the key that the challenge was made for
 )
 
@@ -59,8 +59,19 @@ type Secret struct {
 	ContentType string // of the secret, for the client
 }
 
-// Requires reports whether the binding is demanded. Who demands the key demands
-// the nonce: it is the challenge that ties the evidence to the key.
+// Requires reports whether the binding is demanded. Who demands the AK demands the
+// key, which the secret is encrypted to before it is wrapped. Who demands the key
+// demands the nonce: it is the challenge that ties the evidence to the key.
 func (s Secret) Requires(b Binding) bool {
-	return slices.Contains(s.Binding, b) || b == Nonce && slices.Contains(s.Binding, Key)
+	demands := func(b Binding) bool { return slices.Contains(s.Binding, b) }
+	switch b {
+	case Nonce:
+		return demands(Nonce) || demands(Key) || demands(AK)
+	case Key:
+		return demands(Key) || demands(AK)
+	case AK:
+		return demands(AK)
+	default:
+		return false
+	}
 }
