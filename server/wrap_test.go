@@ -277,9 +277,9 @@ func TestWrapNoAK(t *testing.T) {
 		maps.Copy(w.trust, files)
 	})
 	ek := of(w.ek.TPMTPublic(), w.certify(nil))
-	send := func(name string, make func(nonce []byte) []byte) reply {
+	send := func(name string, evidence func(nonce []byte) []byte) reply {
 		text, nonce := w.challenge(name, &w.key)
-		return w.send("POST", "/v1/secrets/"+name, string(make(nonce)),
+		return w.send("POST", "/v1/secrets/"+name, string(evidence(nonce)),
 			append([]string{"Content-Type", octets, "Attestctl-Challenge", text, "Attestctl-Key", w.key.header()}, ek...)...)
 	}
 	report := func(nonce []byte) []byte {

@@ -28,7 +28,8 @@ would accept and allow, and to nobody else. No flag switches a check off.
 
   GET /                   the default secret for a token: Authorization: Bearer TOKEN
   POST /v1/challenge      a challenge for a secret and the client's key
-  POST /v1/secrets/NAME   a secret, encrypted to the key, for evidence that answers it
+  POST /v1/secrets/NAME   a secret, encrypted to the key, for evidence that answers it,
+                          and wrapped for the client's TPM if that is named
   POST /v1/appraise       the decision alone, with its reasons (--appraise)
 
 DIR holds secrets.yaml, which says what is released and on which conditions. Every

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/google/go-tpm/tpm2"
+
 	"github.com/attestctl/attestctl/evidence/tpm"
 	"github.com/attestctl/attestctl/internal/forge"
 	"github.com/attestctl/attestctl/server/seal"
@@ -218,6 +220,36 @@ func TestOpenKey(t *testing.T) {
 	}); err != nil || new(big.Int).SetBytes(key).Sign() != 0 {
 		t.Errorf("the key stays in memory, or %v", err)
 	}
+}
+
+// FuzzSeal wants what can be wrapped for to be an EK, read by the library as it is
+// read here, and a Name.
+func FuzzSeal(f *testing.F) {
+	for _, kind := range []forge.KeyType{forge.RSA2048, forge.P256, forge.P384, forge.RSA1024, forge.P224} {
+		if made, err := forge.NewEK(forge.NewKeys("wrap"), "tpm", kind); err == nil {
+			f.Add(made.TPMTPublic(), name)
+		}
+	}
+	f.Fuzz(func(t *testing.T, area, akName []byte) {
+		p, err := tpm.ParsePublic(area)
+		if err != nil {
+			return
+		}
+		out, err := wrap.Seal(rand.Reader, p, akName, []byte("inner"))
+		if err != nil {
+			if out != nil {
+				t.Error("a body and an error")
+			}
+			return
+		}
+		theirs, err := tpm2.Unmarshal[tpm2.TPMTPublic](area)
+		if err != nil || !bytes.Equal(tpm2.Marshal(theirs), area) {
+			t.Errorf("the library reads %x otherwise: %v", area, err)
+		}
+		if err := p.CheckEK(); err != nil || len(akName) < 34 {
+			t.Errorf("wrapped for %x and the Name %x: %v", area, akName, err)
+		}
+	})
 }
 
 // FuzzOpen wants what is accepted to have the three members, no other, and one
