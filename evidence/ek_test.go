@@ -9,6 +9,7 @@ import (
 	"encoding/asn1"
 	"encoding/pem"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -255,8 +256,8 @@ func areaOf(tb testing.TB, der []byte) []byte {
 		tb.Fatal(err)
 	}
 	kind := forge.RSA2048
-	if _, ok := cert.PublicKey.(*ecdsa.PublicKey); ok {
-		kind = forge.P256
+	if key, ok := cert.PublicKey.(*ecdsa.PublicKey); ok {
+		kind = map[string]forge.KeyType{"P-256": forge.P256, "P-384": forge.P384}[key.Params().Name]
 	}
 	return newEK(tb, kind).area(func(p *tpm.Public) {
 		switch key := cert.PublicKey.(type) {
@@ -267,9 +268,60 @@ func areaOf(tb testing.TB, der []byte) []byte {
 			if err != nil {
 				tb.Fatal(err)
 			}
-			p.ECC.X, p.ECC.Y = point[1:33], point[33:]
+			half := (1 + len(point)) / 2
+			p.ECC.X, p.ECC.Y = point[1:half], point[half:]
 		}
 	})
+}
+
+// TestSoftwareEK judges the certificates of an authority for software TPMs that
+// nobody here wrote.
+func TestSoftwareEK(t *testing.T) {
+	issuer, err := exec.LookPath("swtpm_localca")
+	if err != nil {
+		t.Skip("swtpm_localca is not installed (Debian package swtpm-tools)")
+	}
+	dir := t.TempDir()
+	file := func(name string) []byte {
+		t.Helper()
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	for name, text := range map[string]string{
+		"ca.conf":    "statedir = " + dir + "\nsigningkey = " + dir + "/key.pem\nissuercert = " + dir + "/issuer.pem\ncertserial = " + dir + "/serial\n",
+		"setup.conf": "create_certs_tool = " + issuer + "\ncreate_certs_tool_config = " + dir + "/ca.conf\nactive_pcr_banks = sha256\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.CommandContext(t.Context(), "swtpm_setup", "--tpm2", "--tpmstate", "dir://"+dir,
+		"--config", filepath.Join(dir, "setup.conf"), "--create-ek-cert", "--write-ek-cert-files", dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("swtpm_setup: %v\n%s", err, out)
+	}
+	found, err := filepath.Glob(filepath.Join(dir, "ek-*.crt"))
+	if err != nil || len(found) == 0 {
+		t.Fatalf("swtpm_setup wrote no certificates: %v", err)
+	}
+	roots := newEK(t, forge.P256)
+	vendor := roots.trust(map[string][]byte{"ek/roots/r": file("swtpm-localca-rootca-cert.pem"), "ek/intermediates/i": file("issuer.pem")})
+	for _, name := range found {
+		der := file(filepath.Base(name))
+		cert, err := x509.ParseCertificate(der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := vendor.CheckEK(areaOf(t, der), der, cert.NotBefore.Add(time.Minute)); err != nil {
+			t.Errorf("%s: CheckEK = %v", filepath.Base(name), err)
+		}
+		if _, err := roots.vendor().CheckEK(areaOf(t, der), der, cert.NotBefore.Add(time.Minute)); err == nil {
+			t.Errorf("%s: CheckEK by another's root accepts it", filepath.Base(name))
+		}
+	}
 }
 
 // TestAKName: the Name is known where the public area is proven, and only of
