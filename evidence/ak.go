@@ -211,7 +211,7 @@ func (s *verification) attributesProven() bool {
 // akName is the Name of the key, where its public area is proven. One over SHA-1
 // could be that of two keys.
 func (s *verification) akName() []byte {
-	if s.only != onlyNothing || !s.attributesProven() || !slices.Contains(signatureHashes, s.ak.public.NameAlg) {
+	if !s.attributesProven() || !slices.Contains(signatureHashes, s.ak.public.NameAlg) {
 		return nil
 	}
 	return s.ak.public.Name()

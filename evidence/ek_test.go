@@ -372,6 +372,10 @@ func TestAKName(t *testing.T) {
 		{"certified", forge.Machine{}, certified, want, true},
 		{"certified, on a curve", forge.Machine{AK: forge.P256}, certified, want, true},
 		{"certified, not a primary key", forge.Machine{Edits: notPrimary}, certified, want, false},
+		{"certified, with a Name over SHA-1", forge.Machine{Edits: forge.Edits{AK: func(a *forge.AK) error {
+			a.Public.NameAlg = forge.SHA1
+			return nil
+		}}}, certified, want, false},
 		{"pinned with its area", forge.Machine{NoCertificate: true}, pinned((*forge.AK).TPM2BPublic), want, true},
 		{"pinned with its area, not a primary key", forge.Machine{NoCertificate: true, Edits: notPrimary}, pinned((*forge.AK).TPM2BPublic), want, true},
 		{"pinned without", forge.Machine{NoCertificate: true}, pinned(func(a *forge.AK) []byte { return publicKeyPEM(t, a.Key()) }), want, false},
