@@ -43,10 +43,13 @@ var layers = map[string][]string{
 
 	"internal/report": {"internal/appraise", "policy", "evidence", "evidence/claims", "evidence/tpm", "replay", "internal/hint"},
 	"internal/forge":  {"evidence/tpm", "evidence/snp", "evidence/tdx"},
-	"internal/corpus": {}, // for tests only
+	"internal/corpus": {},         // for tests only
+	"internal/swtpm":  {"replay"}, // for tests only
 	"internal/fixture": {
 		"internal/appraise", "internal/forge", "evidence", "evidence/claims", "evidence/tpm", "internal/hint",
 	},
+
+	"internal/localtpm": {"internal/hint"},
 
 	"server/audit":     {"internal/hint"},
 	"server/challenge": {"internal/hint"},
@@ -61,7 +64,7 @@ var layers = map[string][]string{
 	"cmd/attestctl": {
 		"server", "server/audit", "server/challenge", "server/seal", "server/secret", "evidence/strictjson",
 		"internal/report", "internal/fixture", "internal/forge", "internal/appraise", "policy", "evidence", "evidence/claims",
-		"evidence/tpm", "evidence/token", "replay", "internal/hint",
+		"evidence/tpm", "evidence/token", "replay", "internal/localtpm", "internal/hint",
 	},
 }
 
@@ -71,7 +74,7 @@ var fences = []struct {
 	imports string
 	only    []string
 }{
-	{"github.com/google/go-tpm", []string{"evidence", "evidence/tpm", "replay", "server/wrap", "internal/forge"}},
+	{"github.com/google/go-tpm", []string{"evidence", "evidence/tpm", "replay", "server/wrap", "internal/forge", "internal/localtpm"}},
 	{"github.com/google/go-eventlog", []string{"evidence", "replay", "internal/forge"}},
 	{"github.com/google/go-sev-guest", []string{"evidence", "internal/forge"}},
 	{"github.com/google/go-tdx-guest", []string{"evidence", "internal/forge"}},
@@ -82,8 +85,8 @@ var fences = []struct {
 	{"github.com/prometheus", []string{"server"}},
 	{"filippo.io/age", []string{"server/secret"}},
 	{"net/http", []string{"server", "server/secret", "cmd/attestctl"}},
-	{"net", []string{"server", "server/secret", "cmd/attestctl"}},
-	{"os/exec", []string{"cmd/attestctl", "internal/corpus"}},
+	{"net", []string{"server", "server/secret", "cmd/attestctl", "internal/swtpm"}},
+	{"os/exec", []string{"cmd/attestctl", "internal/corpus", "internal/swtpm"}},
 	{"unsafe", nil},
 	{"plugin", nil},
 }
