@@ -62,7 +62,7 @@ var layers = map[string][]string{
 	},
 
 	"cmd/attestctl": {
-		"server", "server/audit", "server/challenge", "server/seal", "server/secret", "evidence/strictjson",
+		"server", "server/audit", "server/challenge", "server/seal", "server/secret", "server/wrap", "evidence/strictjson",
 		"internal/report", "internal/fixture", "internal/forge", "internal/appraise", "policy", "evidence", "evidence/claims",
 		"evidence/tpm", "evidence/token", "replay", "internal/localtpm", "internal/hint",
 	},

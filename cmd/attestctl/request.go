@@ -23,37 +23,56 @@ type request struct {
 	out, ca, clientCert, clientKey string
 	insecureHTTP                   bool
 	timeout                        time.Duration
+	local                          requestTPM
 
 	server *url.URL
-	words  []string // of the command that makes the evidence
+	words  []string // of the command that makes the evidence; nil is the TPM
 }
 
 func newRequest(sys *system) *cobra.Command {
 	r := &request{sys: sys, timeout: defaultRequestTimeout}
 	c := leaf(&cobra.Command{
-		Use:   "request URL SECRET (--attest-cmd COMMAND | --token-cmd COMMAND) [flags]",
+		Use:   "request URL SECRET [--attest-cmd COMMAND | --token-cmd COMMAND] [flags]",
 		Short: "Get a secret from a server for evidence of this machine",
 		Long: `Request gets a secret from attestctl serve. It makes a key that lives as long as the
-command, takes a challenge for the secret and the key, runs the command that attests
-for the challenge's nonce, sends what that printed, and decrypts the answer with the
-key. The nonce is computed here from the challenge and the key, and a server that
-names another is not answered. The secret goes to standard output or to the file of
---out, as it is, and nowhere else.
+command, takes a challenge for the secret and the key, attests for the challenge's
+nonce, sends the evidence, and decrypts the answer with the key. The nonce is computed
+here from the challenge and the key, and a server that names another is not answered.
+The secret goes to standard output or to the file of --out, as it is, and nowhere else.
 
-COMMAND is split at spaces; what stands between '...' or "..." is taken as it is,
-spaces too, and there are no other special characters. It is run without a shell, as
-a program in the PATH with arguments. In every word of it these are replaced:
+The evidence is made by the TPM of this machine, with its boot event log and, where
+there is one, the report of the hardware: that takes root, or the group tss. On Google
+Compute Engine the vTPM's attestation key has Google's certificate. Elsewhere the TPM
+makes a key of its own (--ak own), which the server has to pin; this prints it for
+ak/pins of the server's trust directory:
+
+  attestctl tpm ak > ak.pub
+
+With --wrap tpm the answer can be opened by this TPM alone, as well as by the key alone:
+it is encrypted to the endorsement key and given out only where the attestation key of
+the evidence is too. The server must trust the endorsement key, by the certificate in
+the TPM or of --ek-cert, or because attestctl tpm ek > ek.pub went into ek/pins.
+
+With --attest-cmd or --token-cmd a command makes the evidence. COMMAND is split at
+spaces; what stands between '...' or "..." is taken as it is, spaces too, and there are
+no other special characters. It is run without a shell, as a program in the PATH with
+arguments. In every word of it these are replaced:
 
   {nonce}     the nonce as 64 hex digits; it must be there
   {audience}  the value of --audience
   {output}    a file to write to, if the evidence does not come on standard output
+
+If the command attests with a key of this machine's TPM, --wrap tpm goes with it; --ak
+and --algo then name that key.
 
 The server's certificate is checked with the roots of the system, or with those of
 --ca alone. Redirects are not followed and no proxy is used.
 
 Exit codes: 0 the secret was written, 1 no answer or no evidence, 2 wrong usage,
 4 denied by the server.`,
-		Example: `  attestctl request https://db.example.com:8443 db-password --out db-password \
+		Example: `  attestctl request https://db.example.com:8443 db-password --out db-password
+  attestctl request https://db.example.com:8443 db-password --out db-password --wrap tpm
+  attestctl request https://db.example.com:8443 db-password --out db-password \
     --attest-cmd 'gotpm attest --key AK --algo ecc --nonce {nonce} --format binarypb'
   attestctl request https://db.example.com:8443 db-password --audience https://db.example.com \
     --token-cmd 'gotpm token --custom-nonce {nonce} --audience {audience}'`,
@@ -62,6 +81,7 @@ Exit codes: 0 the secret was written, 1 no answer or no evidence, 2 wrong usage,
 	f := c.Flags()
 	f.StringVar(&r.attestCmd, "attest-cmd", "", "`COMMAND` that prints evidence for {nonce}")
 	f.StringVar(&r.tokenCmd, "token-cmd", "", "`COMMAND` that prints a token for {nonce} and {audience}")
+	r.local.add(c)
 	f.StringVar(&r.audience, "audience", "", "`AUDIENCE` for {audience}, as the server wants it")
 	f.StringVar(&r.out, "out", "", "write the secret to `FILE`, which its owner alone can read, instead of standard output")
 	f.StringVar(&r.ca, "ca", "", "trust the certificates in `FILE`, PEM, for https instead of the system's")
@@ -115,12 +135,27 @@ func (r *request) check(address, name string) error {
 		return usagef("--client-cert and --client-key belong together, and one is missing")
 	case r.ca == stdinName || r.clientCert == stdinName || r.clientKey == stdinName:
 		return usagef("certificates and keys are not read from standard input (-)")
-	case (r.attestCmd == "") == (r.tokenCmd == ""):
-		return hint.New(usagef("want one of --attest-cmd and --token-cmd"), "name the command that makes evidence, such as --attest-cmd 'gotpm attest --nonce {nonce}'")
+	}
+	return r.checkEvidence()
+}
+
+// checkEvidence refuses what contradicts where the evidence comes from.
+func (r *request) checkEvidence() error {
+	if r.attestCmd != "" && r.tokenCmd != "" {
+		return hint.New(usagef("--attest-cmd and --token-cmd contradict each other"), "name one of them, or none: then the TPM of this machine attests")
+	}
+	if err := r.local.check(r.attestCmd != "", r.tokenCmd != ""); err != nil {
+		return err
+	}
+	switch {
 	case r.tokenCmd != "":
 		return r.checkCommand("--token-cmd", r.tokenCmd)
+	case r.attestCmd != "":
+		return r.checkCommand("--attest-cmd", r.attestCmd)
+	case r.audience != "":
+		return usagef("--audience is for %s in a command, and there is none", placeAudience)
 	}
-	return r.checkCommand("--attest-cmd", r.attestCmd)
+	return nil
 }
 
 func (r *request) checkCommand(flag, text string) (err error) {

@@ -76,11 +76,15 @@ func (c *secretClient) post(ctx context.Context, path string, header map[string]
 	case int64(len(data)) > limit:
 		return nil, fmt.Errorf("%s: answer is larger than %d KiB", report.Quote(address), limit>>10)
 	}
-	if got, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err != nil || got != media {
-		return nil, hint.New(fmt.Errorf("%s: answer has the content type %s, want %s", report.Quote(address), brief(resp.Header.Get("Content-Type")), media),
-			"this is not attestctl serve; look at the address")
+	got, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	switch {
+	case err == nil && got == media:
+		return data, nil
+	case err == nil && got == "application/jose":
+		return nil, hint.New(fmt.Errorf("%s: the secret is not wrapped for the TPM", report.Quote(address)), "the server does not know --wrap: it must be as new as this command")
 	}
-	return data, nil
+	return nil, hint.New(fmt.Errorf("%s: answer has the content type %s, want %s", report.Quote(address), brief(resp.Header.Get("Content-Type")), media),
+		"this is not attestctl serve; look at the address")
 }
 
 // requestAdvice is transportAdvice for a server of the user's own.

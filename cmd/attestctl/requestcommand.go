@@ -76,8 +76,9 @@ func (s *wordSplitter) end() {
 	s.open = false
 }
 
-// evidence runs the command that attests for the nonce and returns what it made.
-func (r *request) evidence(ctx context.Context, nonce string) ([]byte, error) {
+// evidenceOfCommand runs the command that attests for the nonce and returns what it
+// made.
+func (r *request) evidenceOfCommand(ctx context.Context, nonce string) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "attestctl-request-")
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
@@ -15,6 +16,7 @@ import (
 	"github.com/attestctl/attestctl/internal/hint"
 	"github.com/attestctl/attestctl/server/challenge"
 	"github.com/attestctl/attestctl/server/seal"
+	wrapping "github.com/attestctl/attestctl/server/wrap"
 )
 
 // get is the whole exchange: challenge, evidence, secret.
@@ -27,11 +29,15 @@ func (r *request) get(ctx context.Context, c *secretClient, name string) ([]byte
 	if err != nil {
 		return nil, err
 	}
+	local, err := r.openTPM(ctx)
+	if err != nil {
+		return nil, err
+	}
 	text, nonce, err := c.challenge(ctx, name, jwk, key.Thumbprint())
 	if err != nil {
 		return nil, fmt.Errorf("taking a challenge: %w", err)
 	}
-	made, err := r.evidence(ctx, hex.EncodeToString(nonce[:]))
+	made, err := r.evidence(ctx, local, nonce)
 	if err != nil {
 		return nil, err
 	}
@@ -44,15 +50,56 @@ func (r *request) get(ctx context.Context, c *secretClient, name string) ([]byte
 		header["Authorization"] = "Bearer " + string(bytes.TrimSpace(made))
 		made = nil
 	}
-	sealed, err := c.post(ctx, "/v1/secrets/"+name, header, made, "application/jose", seal.MaxJWE)
+	sealed, err := c.ask(ctx, name, local, header, made)
 	if err != nil {
 		return nil, fmt.Errorf("asking for %s: %w", name, err)
 	}
-	got, err := seal.Open(priv, sealed)
+	got, err := unseal(ctx, local, priv, sealed)
 	if err != nil {
-		return nil, hint.New(fmt.Errorf("what the server sent for %s: %w", name, err), "it was not encrypted to the key of this request; look at the server")
+		return nil, fmt.Errorf("what the server sent for %s: %w", name, err)
 	}
 	return got, nil
+}
+
+// evidence has the command attest for the nonce, or the TPM.
+func (r *request) evidence(ctx context.Context, local *machineTPM, nonce [32]byte) ([]byte, error) {
+	if r.words != nil {
+		return r.evidenceOfCommand(ctx, hex.EncodeToString(nonce[:]))
+	}
+	return local.tpm.Attest(ctx, nonce[:], local.log)
+}
+
+// ask sends the evidence, and takes no secret but one that is wrapped for the TPM if
+// it should be.
+func (c *secretClient) ask(ctx context.Context, name string, local *machineTPM, header map[string]string, evidence []byte) ([]byte, error) {
+	path, media, limit := "/v1/secrets/"+name, "application/jose", int64(seal.MaxJWE)
+	if local.wraps() {
+		media, limit = wrapping.ContentType, wrapping.MaxBody
+		header["Attestctl-EK"] = base64.RawURLEncoding.EncodeToString(local.ek.Public)
+		if local.ek.Certificate != nil {
+			header["Attestctl-EK-Certificate"] = base64.RawURLEncoding.EncodeToString(local.ek.Certificate)
+		}
+	}
+	return c.post(ctx, path, header, evidence, media, limit)
+}
+
+// unseal opens what the server sent: with the TPM, if it is wrapped, and with the key
+// of the request.
+func unseal(ctx context.Context, local *machineTPM, priv *ecdsa.PrivateKey, sealed []byte) ([]byte, error) {
+	if local.wraps() {
+		inner, err := wrapping.Open(sealed, func(credential, seed []byte) ([]byte, error) {
+			return local.tpm.Activate(ctx, *local.ek, credential, seed)
+		})
+		if err != nil && hint.Of(err) == "" {
+			return nil, hint.New(err, "it was not wrapped for this TPM and the evidence; look at the server")
+		}
+		if err != nil {
+			return nil, err
+		}
+		sealed = inner
+	}
+	got, err := seal.Open(priv, sealed)
+	return got, hint.New(err, "it was not encrypted to the key of this request; look at the server")
 }
 
 // maxChallenge bounds the answer to a question for a challenge, in bytes.

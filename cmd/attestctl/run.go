@@ -57,7 +57,7 @@ a policy failed or a TCB is below a floor.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	})
-	root.AddCommand(newVerify(sys), newInspect(sys), newTCB(sys), newReplay(sys), newTrust(sys), newChecks(sys), newVersion(sys), newFixture(sys), newPolicy(sys), newToken(sys), newServe(sys), newRequest(sys), newAudit(sys))
+	root.AddCommand(newVerify(sys), newInspect(sys), newTCB(sys), newReplay(sys), newTrust(sys), newChecks(sys), newVersion(sys), newFixture(sys), newPolicy(sys), newToken(sys), newServe(sys), newRequest(sys), newLocalTPM(sys), newAudit(sys))
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		if hint.Of(err) != "" {
 			return err

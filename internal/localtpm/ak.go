@@ -78,6 +78,16 @@ func (p primary) load(rw io.ReadWriter) (*client.Key, error) {
 	return client.NewKey(rw, p.hierarchy, template)
 }
 
+// Check is an error if the TPM does not answer, or has no template of the attestation
+// key. It makes no key.
+func (t TPM) Check(ctx context.Context) error {
+	_, err := call(ctx, t, func(rw io.ReadWriter) (struct{}, error) {
+		_, err := t.chooseAK(rw)
+		return struct{}{}, err
+	})
+	return err
+}
+
 // AK returns the attestation key's public area, a TPMT_PUBLIC (TPM 2.0 Part 2,
 // 12.2.4).
 func (t TPM) AK(ctx context.Context) ([]byte, error) {
@@ -96,7 +106,7 @@ func (t TPM) AK(ctx context.Context) ([]byte, error) {
 func (t TPM) loadAK(rw io.ReadWriter) (*client.Key, error) {
 	load, err := t.chooseAK(rw)
 	if err != nil {
-		return nil, fmt.Errorf("attestation key: %w", err)
+		return nil, err
 	}
 	key, err := load(rw)
 	if err != nil {
@@ -128,9 +138,9 @@ func (t TPM) chooseAK(rw io.ReadWriter) (func(io.ReadWriter) (*client.Key, error
 	}
 	switch {
 	case own == nil:
-		return nil, fmt.Errorf("no algorithm %q", t.Algorithm)
+		return nil, fmt.Errorf("attestation key: no algorithm %q", t.Algorithm)
 	case t.Source == GCE:
-		return nil, hint.New(errors.New("the TPM has no template of Google Compute Engine for it"),
+		return nil, hint.New(errors.New("attestation key: the TPM has no template of Google Compute Engine for it"),
 			"with --ak own the TPM makes a key; attestctl tpm ak prints it, for the server to pin")
 	}
 	return own.ak.load, nil
@@ -158,5 +168,8 @@ func defined(rw io.ReadWriter, index uint32) (bool, error) {
 	if missing, ok := errors.AsType[tpm2.HandleError](err); ok && missing.Code == tpm2.RCHandle {
 		return false, nil
 	}
-	return err == nil, err
+	if err != nil {
+		return false, fmt.Errorf("index %#x: %w", index, err)
+	}
+	return true, nil
 }

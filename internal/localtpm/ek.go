@@ -28,8 +28,8 @@ type EK struct {
 
 // EK returns the endorsement key of the TCG's template (EK Credential Profile 2.5,
 // B.3) for RSA 2048 or ECC P-256: that of the certificate given, DER, or the first of
-// those whose certificate the TPM holds, or else that of the attestation key's
-// algorithm, without a certificate.
+// the Algorithm, if there is one, whose certificate the TPM holds, or else the first
+// without a certificate.
 func (t TPM) EK(ctx context.Context, certificate []byte) (EK, error) {
 	return call(ctx, t, func(rw io.ReadWriter) (EK, error) {
 		ek, err := t.chooseEK(rw, certificate)
@@ -57,11 +57,14 @@ func (t TPM) chooseEK(rw io.ReadWriter, certificate []byte) (EK, error) {
 	var first *algorithm
 	for i := range algorithms {
 		a := &algorithms[i]
+		if t.Algorithm != "" && t.Algorithm != a.name {
+			continue
+		}
 		der, err := nvCertificate(rw, a.ekCert)
 		if err != nil || der != nil {
 			return EK{Certificate: der, algorithm: a}, err
 		}
-		if first == nil && (t.Algorithm == "" || t.Algorithm == a.name) {
+		if first == nil {
 			first = a
 		}
 	}
@@ -112,8 +115,7 @@ const maxCertificate = 8 << 10
 // nvCertificate returns the certificate at an NV index, without what fills the index
 // up behind it, or nil if there is no such index.
 func nvCertificate(rw io.ReadWriter, index uint32) ([]byte, error) {
-	there, err := defined(rw, index)
-	if err != nil || !there {
+	if there, err := defined(rw, index); err != nil || !there {
 		return nil, err
 	}
 	public, err := tpm2.NVReadPublic(rw, tpmutil.Handle(index))

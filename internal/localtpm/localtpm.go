@@ -17,15 +17,17 @@ import (
 	"github.com/attestctl/attestctl/internal/hint"
 )
 
-// TPM is one TPM and the attestation key that is used of it. The zero value is the
-// first TPM of the machine and the key that [TPM.Attest] describes.
+// TPM is one TPM and the keys that are used of it. The zero value is the first TPM of
+// the machine, with the attestation key of Google Compute Engine if it has one.
 type TPM struct {
 	// Device is the path of a device, or of the socket of a software TPM. "" is the
 	// first of /dev/tpmrm0 and /dev/tpm0, on Windows the TPM that it manages.
 	Device string
-	// Source is whose attestation key it is, one of Sources, and Algorithm its kind,
-	// one of Algorithms. "" is GCE's own if there is one, and ECC before RSA.
-	Source, Algorithm string
+	// Source is whose attestation key it is, one of Sources; "" is GCE's if there is
+	// one.
+	Source string
+	// Algorithm is that of the keys, one of Algorithms; "" takes ECC before RSA.
+	Algorithm string
 	// AKCertificate is the certificate of the attestation key, DER, where the TPM
 	// does not hold one.
 	AKCertificate []byte
