@@ -88,7 +88,7 @@ func TestRequestHostileWrapping(t *testing.T) {
 		"not wrapped":                 {asIs("application/jose", sealedToAnother(t)), "the secret is not wrapped for the TPM"},
 		"not wrapped, but called so":  {asIs(wrapping.ContentType, sealedToAnother(t)), "reading what is wrapped"},
 		"plaintext":                   {asIs("text/plain", dbSecret), "has the content type text/plain"},
-		"garbage":                     {asIs(wrapping.ContentType, "garbage"), "reading what is wrapped"},
+		"garbage":                     {asIs(wrapping.ContentType, "garbage"), "hint: it was not wrapped for this TPM"},
 		"nothing":                     {asIs(wrapping.ContentType, ""), "reading what is wrapped"},
 		"members twice":               {asIs(wrapping.ContentType, `{"credential":"AA","credential":"AA","seed":"AA","jwe":"a.b.c.d.e"}`), "reading what is wrapped"},
 		"too large":                   {asIs(wrapping.ContentType, strings.Repeat("a", wrapping.MaxBody+1)), "answer is larger than"},
