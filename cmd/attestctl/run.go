@@ -46,7 +46,8 @@ func newRoot(sys *system) *cobra.Command {
 		Short: "Verify confidential-computing evidence offline",
 		Long: `Attestctl verifies the evidence that a confidential VM gives about itself: TPM
 quotes, boot event logs, hardware reports and the keys that signed them. It accepts nothing
-that it cannot prove, and opens no socket but for token fetch-keys, serve and request.
+that it cannot prove, and opens no socket but for token fetch-keys, serve and request,
+and that of a software TPM that --tpm names.
 
 Exit codes: 0 accepted, 1 error of the tool or its environment, 2 wrong usage,
 3 evidence malformed or not genuine, 4 genuine but denied by the policy, 5 tests of

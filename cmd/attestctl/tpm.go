@@ -46,7 +46,7 @@ is cleared.`,
 }
 
 const publicForms = `The form is that of tpm2-tools, TPM2B_PUBLIC, which has the key's attributes too. With
---pem it is the key alone.`
+--pem it is the key alone`
 
 func newLocalAK(sys *system) *cobra.Command {
 	k, source := &localKey{sys: sys}, ""
@@ -56,7 +56,7 @@ func newLocalAK(sys *system) *cobra.Command {
 		Long: `Ak prints the public attestation key, for ak/pins of a trust directory or for --ak-pub
 of verify.
 
-` + publicForms,
+` + publicForms + ", for which a server wraps nothing.",
 		Example: `  attestctl tpm ak > ak.pub
   attestctl verify quote.dat --nonce 5f0c... --ak-pub ak.pub`,
 		Args: arguments(0, 0, ""),
@@ -76,7 +76,7 @@ func newLocalEK(sys *system) *cobra.Command {
 		Long: `Ek prints the public endorsement key, for ek/pins of a trust directory: secrets are
 wrapped for it (request --wrap tpm).
 
-` + publicForms,
+` + publicForms + ".",
 		Example: `  attestctl tpm ek > ek.pub`,
 		Args:    arguments(0, 0, ""),
 	}, func([]string) error {
