@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -39,7 +40,7 @@ type Condition struct {
 // alternatives of it are still of use to a person, and maxUnfolded the terms of
 // a rule with everything it calls: what is left without claims is as long.
 const (
-	partialDeadline = 3 * time.Second
+	partialDeadline = time.Second
 	maxWays         = 64
 	maxUnfolded     = maxTypeSize
 )
@@ -48,6 +49,11 @@ const (
 // without claims: a condition for each body of allow, then for each rule of
 // deny, in the order of the text.
 func (p *Policy) Conditions(ctx context.Context) ([]Condition, error) {
+	return p.conditions(ctx, partialDeadline)
+}
+
+// conditions gives each rule this long.
+func (p *Policy) conditions(ctx context.Context, deadline time.Duration) ([]Condition, error) {
 	store, err := p.store()
 	if err != nil {
 		return nil, err
@@ -59,7 +65,7 @@ func (p *Policy) Conditions(ctx context.Context) ([]Condition, error) {
 		for _, r := range p.rules(name) {
 			for ; r != nil; r = r.Else {
 				if !r.Default {
-					list = append(list, p.condition(ctx, name, r, options))
+					list = append(list, p.condition(ctx, name, r, deadline, options))
 				}
 			}
 		}
@@ -67,7 +73,7 @@ func (p *Policy) Conditions(ctx context.Context) ([]Condition, error) {
 	return list, nil
 }
 
-func (p *Policy) condition(ctx context.Context, name string, r *ast.Rule, options []func(*rego.Rego)) Condition {
+func (p *Policy) condition(ctx context.Context, name string, r *ast.Rule, deadline time.Duration, options []func(*rego.Rego)) Condition {
 	c := Condition{Rule: name, Title: p.titleOf(r), File: r.Location.File, Line: r.Location.Row, Reduced: true}
 	if name == "deny" {
 		c.Code = codeOf(r)
@@ -76,7 +82,7 @@ func (p *Policy) condition(ctx context.Context, name string, r *ast.Rule, option
 	if p.unfolded(body) > maxUnfolded {
 		return c.asWritten(r, "with everything it calls it is too long to be read")
 	}
-	pq, err := withoutClaims(ctx, append(slices.Clip(options), rego.ParsedQuery(body)))
+	pq, err := withoutClaims(ctx, deadline, append(slices.Clip(options), rego.ParsedQuery(body)))
 	switch {
 	case err != nil:
 		return c.asWritten(r, "OPA cannot evaluate it without claims: "+firstLine(err.Error()))
@@ -106,15 +112,24 @@ func (p *Policy) condition(ctx context.Context, name string, r *ast.Rule, option
 }
 
 // withoutClaims evaluates a query with nothing known of them, within its time and memory.
-func withoutClaims(ctx context.Context, options []func(*rego.Rego)) (*rego.PartialQueries, error) {
+func withoutClaims(ctx context.Context, deadline time.Duration, options []func(*rego.Rego)) (*rego.PartialQueries, error) {
 	q, err := rego.New(options...).PrepareForPartial(ctx)
 	if err != nil {
 		return nil, err
 	}
 	b := &budget{left: defaultMemory}
-	defer time.AfterFunc(partialDeadline, b.Cancel).Stop()
+	defer time.AfterFunc(deadline, b.Cancel).Stop()
 	defer context.AfterFunc(ctx, b.Cancel)()
-	return q.Partial(ctx, rego.EvalExternalCancel(b))
+	pq, err := q.Partial(ctx, rego.EvalExternalCancel(b))
+	// A function that is stopped is undefined to OPA, which may then say without an
+	// error that no claims will do.
+	switch {
+	case b.exhausted:
+		return nil, errors.New("the memory limit was reached")
+	case b.cancelled.Load():
+		return nil, fmt.Errorf("the time limit of %v was reached", deadline)
+	}
+	return pq, err
 }
 
 // demands returns the body of a rule without what only makes its message.

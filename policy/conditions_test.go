@@ -4,7 +4,11 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/attestctl/attestctl/policy"
 )
 
 func TestConditions(t *testing.T) {
@@ -12,7 +16,7 @@ func TestConditions(t *testing.T) {
 		p := shipped(t, name)
 		var first []byte
 		for range 3 { // the order is that of the policy, every time
-			list, err := p.Conditions(t.Context())
+			list, err := policy.ConditionsWithin(t.Context(), p, time.Minute) // this is not about speed
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -76,5 +80,34 @@ deny contains "never" if 1 == 2
 	}
 	if !list[2].Always || !list[3].Never {
 		t.Errorf("always = %+v, never = %+v", list[2], list[3])
+	}
+}
+
+// A rule that takes too long without claims, or too much memory, is given as
+// written, and says why: whether OPA is stopped inside of a function, which it takes
+// for undefined, or not.
+func TestConditionsStopped(t *testing.T) {
+	if policy.PartialDeadline > time.Second {
+		t.Errorf("Conditions gives each rule %v, want at most a second", policy.PartialDeadline)
+	}
+	long := `r := numbers.range(1, 3000); count([1 | some a in r; some b in r; a == b + 20000]) == 0`
+	for _, tc := range []struct {
+		body   string
+		within time.Duration
+		want   string
+	}{
+		{long, 0, "the time limit of 0s was reached"},
+		{long, time.Millisecond, "the time limit of 1ms was reached"},
+		{long, time.Minute, "the memory limit was reached"},
+		{bombs["range"], time.Minute, "the memory limit was reached"},
+	} {
+		p := compiled(t, "p.rego", head+"allow if {\n"+tc.body+"\n}\n")
+		list, err := policy.ConditionsWithin(t.Context(), p, tc.within)
+		if err != nil || len(list) != 1 {
+			t.Fatalf("Conditions = %v, %v", list, err)
+		}
+		if c := list[0]; c.Reduced || c.Never || !strings.Contains(c.Note, "cannot evaluate it without claims: ") || !strings.Contains(c.Note, tc.want) {
+			t.Errorf("%s within %v: condition = %+v, want the rule as written, and %q", tc.body, tc.within, c, tc.want)
+		}
 	}
 }
