@@ -27,6 +27,7 @@ var layers = map[string][]string{
 	"evidence/strictjson": {},
 	"evidence/wire":       {},
 	"internal/hint":       {},
+	"internal/strictyaml": {"internal/hint"},
 
 	"evidence/tpm":   {"evidence/wire"},
 	"evidence/tdx":   {"evidence/wire", "evidence/strictjson"},
@@ -46,7 +47,7 @@ var layers = map[string][]string{
 	"internal/corpus": {},         // for tests only
 	"internal/swtpm":  {"replay"}, // for tests only
 	"internal/fixture": {
-		"internal/appraise", "internal/forge", "evidence", "evidence/claims", "evidence/tpm", "internal/hint",
+		"internal/appraise", "internal/forge", "evidence", "evidence/claims", "evidence/tpm", "internal/hint", "internal/strictyaml",
 	},
 
 	"internal/localtpm": {"internal/hint"},
@@ -54,7 +55,7 @@ var layers = map[string][]string{
 	"server/audit":     {"internal/hint"},
 	"server/challenge": {"internal/hint"},
 	"server/seal":      {"evidence/strictjson", "internal/hint"},
-	"server/secret":    {"evidence/strictjson", "internal/hint"},
+	"server/secret":    {"evidence/strictjson", "internal/hint", "internal/strictyaml"},
 	"server/wrap":      {"server/seal", "evidence/strictjson", "evidence/tpm"},
 	"server": {
 		"server/audit", "server/challenge", "server/seal", "server/secret", "server/wrap", "internal/appraise", "policy",

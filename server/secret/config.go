@@ -8,7 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goccy/go-yaml"
+
 	"github.com/attestctl/attestctl/internal/hint"
+	"github.com/attestctl/attestctl/internal/strictyaml"
 )
 
 const (
@@ -88,7 +91,7 @@ func kindOf(name string) kind {
 
 // decodeConfig reads secrets.yaml. It opens nothing.
 func decodeConfig(data []byte) (config, error) {
-	doc, err := decodeYAML(data)
+	doc, err := strictyaml.Decode[yaml.MapSlice](data)
 	if err != nil {
 		return config{}, err
 	}

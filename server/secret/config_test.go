@@ -12,6 +12,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/attestctl/attestctl/internal/hint"
+	"github.com/attestctl/attestctl/internal/strictyaml"
 )
 
 const fullYAML = `
@@ -85,7 +86,7 @@ func TestConfigRefuses(t *testing.T) {
 		{"%YAML 1.2\n", "directives"},
 		{strings.Repeat("[", 100), "nested too deeply"},
 		{strings.Repeat("- ", 100), "nested too deeply"},
-		{stores + secrets + strings.Repeat("#", maxConfig), "larger than 64 KiB"},
+		{stores + secrets + strings.Repeat("#", strictyaml.MaxSize), "larger than 64 KiB"},
 		{stores + stores + secrets, `"stores" already defined`},
 		{stores + "secrets: {db: {}, db: {}}", `"db" already defined`},
 		{stores + "secrets: {db: {reuse: false, reuse: true}}", `"reuse" already defined`},

@@ -11,12 +11,11 @@ import (
 	"strings"
 
 	"github.com/attestctl/attestctl/internal/hint"
+	"github.com/attestctl/attestctl/internal/strictyaml"
 )
 
 // ConfigFile is the name of the configuration in the folder given to Open.
 const ConfigFile = "secrets.yaml"
-
-const maxConfig = 64 << 10 // bytes of secrets.yaml
 
 // Set is one reading of secrets.yaml with its stores. It does not change, and is
 // safe for concurrent use. The zero Set has no secrets.
@@ -47,7 +46,7 @@ func Open(dir string) (*Set, error) {
 	if err := unwritable(info); err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
-	data, err := readFile(root, ConfigFile, maxConfig, anyMode, unwritable)
+	data, err := readFile(root, ConfigFile, strictyaml.MaxSize, anyMode, unwritable)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", ConfigFile, err)
 	}

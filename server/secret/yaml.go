@@ -5,73 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/lexer"
-	"github.com/goccy/go-yaml/token"
 
 	"github.com/attestctl/attestctl/internal/hint"
 )
-
-const maxDepth = 8 // nested brackets, or list dashes on one line
-
-// decodeYAML reads one small document that is a map, without what makes YAML
-// dangerous or ambiguous. Maps keep their order.
-func decodeYAML(data []byte) (yaml.MapSlice, error) {
-	switch {
-	case len(data) > maxConfig:
-		return nil, fmt.Errorf("larger than %d KiB", maxConfig>>10)
-	case !utf8.Valid(data):
-		return nil, errors.New("not UTF-8")
-	}
-	if err := checkTokens(string(data)); err != nil {
-		return nil, err
-	}
-	var doc yaml.MapSlice
-	if err := yaml.UnmarshalWithOptions(data, &doc, yaml.Strict(), yaml.UseOrderedMap()); err != nil {
-		first, _, _ := strings.Cut(err.Error(), "\n") // the rest draws the line
-		return nil, errors.New(first)
-	}
-	if len(doc) == 0 {
-		return nil, errors.New("empty")
-	}
-	return doc, nil
-}
-
-// checkTokens bounds the depth before a parser recurses.
-func checkTokens(text string) error {
-	depth, dashes, before := 0, 0, token.UnknownType
-	for _, t := range lexer.Tokenize(text) {
-		last := before
-		before = t.Type
-		dashes++
-		switch t.Type { //nolint:exhaustive // all others are harmless
-		case token.AnchorType, token.AliasType, token.MergeKeyType, token.TagType, token.DirectiveType:
-			return fmt.Errorf("line %d: anchors, aliases, merge keys, tags and directives are not allowed", t.Position.Line)
-		case token.DocumentHeaderType, token.DocumentEndType:
-			return fmt.Errorf("line %d: more than one document", t.Position.Line)
-		case token.MappingValueType:
-			// the decoder makes text of some keys, of 0x10 and true
-			if !slices.Contains([]token.Type{token.StringType, token.SingleQuoteType, token.DoubleQuoteType}, last) {
-				return hint.New(fmt.Errorf("line %d: a key is not text", t.Position.Line), "write it in quotes")
-			}
-		case token.SequenceStartType, token.MappingStartType:
-			depth++
-		case token.SequenceEndType, token.MappingEndType:
-			depth--
-		case token.SequenceEntryType:
-			if dashes > maxDepth {
-				return fmt.Errorf("line %d: nested too deeply", t.Position.Line)
-			}
-			continue
-		}
-		if dashes = 0; depth > maxDepth {
-			return fmt.Errorf("line %d: nested too deeply", t.Position.Line)
-		}
-	}
-	return nil
-}
 
 // keyError is what is wrong with the value of a key: "secrets.db.max_age: ...".
 type keyError struct {
