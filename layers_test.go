@@ -27,6 +27,7 @@ var layers = map[string][]string{
 	"evidence/strictjson": {},
 	"evidence/wire":       {},
 	"internal/hint":       {},
+	"internal/ownfile":    {"internal/hint"},
 	"internal/strictyaml": {"internal/hint"},
 
 	"evidence/tpm":   {"evidence/wire"},
@@ -53,10 +54,10 @@ var layers = map[string][]string{
 	"internal/localtpm": {"internal/hint"},
 
 	"server/audit":     {"internal/hint"},
-	"server/challenge": {"internal/hint"},
+	"server/challenge": {"internal/hint", "internal/ownfile"},
 	"server/seal":      {"evidence/strictjson", "internal/hint"},
-	"server/secret":    {"evidence/strictjson", "internal/hint", "internal/strictyaml"},
 	"server/wrap":      {"server/seal", "evidence/strictjson", "evidence/tpm"},
+	"server/secret":    {"evidence/strictjson", "internal/hint", "internal/ownfile", "internal/strictyaml"},
 	"server": {
 		"server/audit", "server/challenge", "server/seal", "server/secret", "server/wrap", "internal/appraise", "policy",
 		"evidence", "evidence/strictjson", "evidence/tpm", "internal/hint",
@@ -65,7 +66,7 @@ var layers = map[string][]string{
 	"cmd/attestctl": {
 		"server", "server/audit", "server/challenge", "server/seal", "server/secret", "server/wrap", "evidence/strictjson",
 		"internal/report", "internal/fixture", "internal/forge", "internal/appraise", "policy", "evidence", "evidence/claims",
-		"evidence/tpm", "evidence/token", "replay", "internal/localtpm", "internal/hint",
+		"evidence/tpm", "evidence/token", "replay", "internal/localtpm", "internal/hint", "internal/ownfile",
 	},
 }
 

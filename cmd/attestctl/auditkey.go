@@ -8,10 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"runtime"
 
 	"github.com/attestctl/attestctl/internal/hint"
+	"github.com/attestctl/attestctl/internal/ownfile"
 )
 
 // The types of the PEM blocks.
@@ -20,15 +19,12 @@ const (
 	pemPublic  = "PUBLIC KEY"  // SubjectPublicKeyInfo
 )
 
-var (
-	errKeyKind = hint.New(errors.New("not an Ed25519 key in PEM"), "attestctl audit keygen FILE makes one")
-	errKeyMode = errors.New("others than its owner can read it")
-)
+var errKeyKind = hint.New(errors.New("not an Ed25519 key in PEM"), "attestctl audit keygen FILE makes one")
 
 // readAuditKey reads the key that signs an audit log, from a file of its owner's
 // alone. No error shows what it holds.
 func readAuditKey(name string) (ed25519.PrivateKey, error) {
-	data, err := readOwned(name)
+	data, err := ownfile.ReadPrivate(name, maxKeyText)
 	if err != nil {
 		return nil, err
 	}
@@ -47,29 +43,6 @@ func readAuditKey(name string) (ed25519.PrivateKey, error) {
 		return nil, errKeyKind
 	}
 	return signer, nil
-}
-
-// readOwned reads a small regular file that its owner alone can read, where files
-// have modes.
-func readOwned(name string) ([]byte, error) {
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() { // opening a pipe waits for a writer
-		return nil, errors.New("not a regular file")
-	}
-	f, err := os.Open(name) //nolint:gosec // the file the user names
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() //nolint:errcheck // nothing was written
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, errors.New("not a regular file")
-	case info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows":
-		return nil, hint.New(errKeyMode, "chmod 600 "+name)
-	}
-	return readKeyText(f)
 }
 
 // maxKeyText bounds a file with one key, in bytes.

@@ -348,6 +348,7 @@ func TestServeFiles(t *testing.T) {
 		want   string
 	}{
 		"audit key that others read": {"audit.key", readable, "others than its owner"},
+		"audit key that is a link":   {"audit.key", linked, "is a link"},
 		"audit key that is none":     {"audit.key", overwrite, "not an Ed25519 key"},
 		"no audit key":               {"audit.key", remove, "--audit-key"},
 		"audit log that is none":     {"audit.log", overwrite, "--audit "},
@@ -370,6 +371,14 @@ func TestServeFiles(t *testing.T) {
 func readable(tb testing.TB, name string) {
 	tb.Helper()
 	if err := os.Chmod(name, 0o644); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// linked puts a file elsewhere and a link in its place.
+func linked(tb testing.TB, name string) {
+	tb.Helper()
+	if err := errors.Join(os.Rename(name, name+".real"), os.Symlink(filepath.Base(name)+".real", name)); err != nil {
 		tb.Fatal(err)
 	}
 }

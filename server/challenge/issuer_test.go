@@ -246,8 +246,8 @@ func TestReadKeys(t *testing.T) {
 	}{
 		{"empty", "", 0o600, "0 keys"},
 		{"comments only", "# x\n", 0o600, "0 keys"},
-		{"readable by the group", a, 0o640, "by others"},
-		{"readable by all", a, 0o604, "by others"},
+		{"readable by the group", a, 0o640, "mode 0640 lets others than its owner in"},
+		{"readable by all", a, 0o604, "mode 0604 lets others than its owner in"},
 		{"short", a[:62], 0o600, "line 1"},
 		{"long", a + "00", 0o600, "line 1"},
 		{"odd", a[:63], 0o600, "line 1"},
@@ -257,7 +257,7 @@ func TestReadKeys(t *testing.T) {
 		{"two in a line", a + " " + b, 0o600, "line 1"},
 		{"twice", a + "\n" + b + "\n" + a, 0o600, "twice"},
 		{"zeros", strings.Repeat("0", 64), 0o600, "zeros"},
-		{"huge", strings.Repeat("#\n", 3000), 0o600, "more than 4 KiB"},
+		{"huge", strings.Repeat("#\n", 3000), 0o600, "larger than 4 KiB"},
 	} {
 		keys, err := challenge.ReadKeys(write(tc.name, tc.text, tc.mode))
 		if err == nil || keys != nil || !strings.Contains(err.Error(), tc.want) {
@@ -267,6 +267,12 @@ func TestReadKeys(t *testing.T) {
 		if said := err.Error() + hint.Of(err); strings.Contains(said, a[:8]) || strings.Contains(said, "U+") {
 			t.Errorf("%s: the error shows the key: %v", tc.name, err)
 		}
+	}
+	if err := os.Symlink("good", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := challenge.ReadKeys(filepath.Join(dir, "link")); err == nil || !strings.Contains(err.Error(), "is a link") {
+		t.Errorf("a link: %v", err)
 	}
 	if _, err := challenge.ReadKeys(dir); err == nil {
 		t.Error("a directory is a key file")

@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/attestctl/attestctl/internal/hint"
+	"github.com/attestctl/attestctl/internal/ownfile"
 )
 
 // Key makes the MAC of challenges. It is never printed. The zero value is refused.
@@ -67,12 +67,13 @@ const (
 )
 
 // ReadKeys reads the keys that replicas share from a file that only its owner can
-// read: one key a line in 64 lower-case hex digits, at most 8; empty lines and those
-// that begin with # do not count. No error shows what the file holds.
+// read and that is no link: one key a line in 64 lower-case hex digits, at most 8;
+// empty lines and those that begin with # do not count. No error shows what the file
+// holds.
 func ReadKeys(path string) ([]Key, error) {
-	data, err := readPrivate(path)
+	data, err := ownfile.ReadPrivate(path, maxKeyFile)
 	if err != nil {
-		return nil, fmt.Errorf("reading the keys for challenges: %w", err)
+		return nil, fmt.Errorf("reading the keys for challenges: %s: %w", path, err)
 	}
 	defer clear(data)
 	keys, err := parseKeys(string(data))
@@ -80,36 +81,6 @@ func ReadKeys(path string) ([]Key, error) {
 		return nil, hint.New(fmt.Errorf("%s: %w", path, err), "openssl rand -hex 32 makes a key")
 	}
 	return keys, nil
-}
-
-// readPrivate reads a small regular file, and looks at the one that it opened.
-func readPrivate(path string) ([]byte, error) {
-	// Before opening: opening a pipe waits for a writer.
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", path)
-	}
-	f, err := os.Open(path) //nolint:gosec // the operator names it
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() //nolint:errcheck // only read from
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is not a regular file", path)
-	case info.Mode().Perm()&0o077 != 0:
-		return nil, hint.New(fmt.Errorf("%s can be read by others than its owner", path), "chmod 600 "+path)
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > maxKeyFile {
-		return nil, fmt.Errorf("%s has more than %d KiB", path, maxKeyFile>>10)
-	}
-	return data, nil
 }
 
 func parseKeys(text string) ([]Key, error) {

@@ -13,6 +13,7 @@ import (
 	"filippo.io/age/armor"
 
 	"github.com/attestctl/attestctl/internal/hint"
+	"github.com/attestctl/attestctl/internal/ownfile"
 )
 
 const (
@@ -32,7 +33,7 @@ type ageStore struct {
 }
 
 func openAge(c storeConfig, dir string) (Store, error) {
-	data, err := locate(dir, c.Identity).read(maxIdentity, private)
+	data, err := locate(dir, c.Identity).read(maxIdentity, ownfile.Private)
 	if err != nil {
 		return nil, fmt.Errorf("identity: %w", err)
 	}
@@ -41,7 +42,7 @@ func openAge(c storeConfig, dir string) (Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("identity: %w", err)
 	}
-	root, err := locate(dir, c.Location).open(unwritable)
+	root, err := locate(dir, c.Location).open(ownfile.Unwritable)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +106,7 @@ func (s *ageStore) Get(ctx context.Context, path string) (*Value, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	file, err := readFile(s.root, path+ageSuffix, maxAgeFile, unwritable, unwritable)
+	file, err := ownfile.Read(s.root, path+ageSuffix, maxAgeFile, ownfile.Unwritable, ownfile.Unwritable)
 	if err != nil {
 		return nil, missing(err)
 	}
@@ -130,7 +131,7 @@ func (ids identities) decrypt(file []byte) ([]byte, error) {
 	if err != nil {
 		return nil, plainAgeError(err)
 	}
-	data, err := readAll(r, min(MaxSize, len(file)))
+	data, err := ownfile.ReadAll(r, min(MaxSize, len(file)))
 	if err != nil {
 		return nil, plainAgeError(err)
 	}
@@ -145,7 +146,7 @@ func plainAgeError(err error) error {
 		return hint.New(errPassphrase, "encrypt it to the recipient of the store's identity: age -r age1...")
 	case errors.Is(err, errRecipients):
 		return errRecipients
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, ownfile.ErrTooLarge):
 		return fmt.Errorf("holds more than %d KiB", MaxSize>>10)
 	case errors.Is(err, age.ErrIncorrectIdentity):
 		return hint.New(errors.New("no identity of the store opens it"), "age-keygen -y FILE shows the recipients of an identity file")

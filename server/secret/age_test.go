@@ -194,6 +194,6 @@ func TestAgeRefusesModes(t *testing.T) {
 		dir := ageTree(t, id.String(), seal(t, canary, id.Recipient()))
 		open(t, dir)
 		chmod(t, dir, name, mode)
-		refused(t, dir, "lets others than the owner")
+		refused(t, dir, "lets others than its owner")
 	}
 }

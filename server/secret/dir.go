@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+
+	"github.com/attestctl/attestctl/internal/ownfile"
 )
 
 // dirStore is a folder with a file for each secret, which holds it byte for byte.
@@ -13,7 +15,7 @@ import (
 type dirStore struct{ root *os.Root }
 
 func openDir(c storeConfig, dir string) (Store, error) {
-	root, err := locate(dir, c.Location).open(private)
+	root, err := locate(dir, c.Location).open(ownfile.Private)
 	if err != nil {
 		return nil, err
 	}
@@ -24,7 +26,7 @@ func (s *dirStore) Get(ctx context.Context, path string) (*Value, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	data, err := readFile(s.root, path, MaxSize, private, private)
+	data, err := ownfile.Read(s.root, path, MaxSize, ownfile.Private, ownfile.Private)
 	if err != nil {
 		return nil, missing(err)
 	}

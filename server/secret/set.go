@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/attestctl/attestctl/internal/hint"
+	"github.com/attestctl/attestctl/internal/ownfile"
 	"github.com/attestctl/attestctl/internal/strictyaml"
 )
 
@@ -43,10 +44,10 @@ func Open(dir string) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unwritable(info); err != nil {
+	if err := ownfile.Unwritable(dir, info); err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
-	data, err := readFile(root, ConfigFile, strictyaml.MaxSize, anyMode, unwritable)
+	data, err := ownfile.Read(root, ConfigFile, strictyaml.MaxSize, ownfile.AnyMode, ownfile.Unwritable)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", ConfigFile, err)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/attestctl/attestctl/internal/hint"
+	"github.com/attestctl/attestctl/internal/ownfile"
 )
 
 const (
@@ -75,7 +76,7 @@ func openVault(c storeConfig, dir string) (Store, error) {
 
 // readRoots reads certificates in PEM, and nothing else.
 func readRoots(file location) (*x509.CertPool, error) {
-	data, err := file.read(maxCA, unwritable)
+	data, err := file.read(maxCA, ownfile.Unwritable)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +104,7 @@ func readRoots(file location) (*x509.CertPool, error) {
 // readToken reads the token anew, as whoever renews it writes it anew. The error
 // never holds a byte of it.
 func (s *vaultStore) readToken() (string, error) {
-	data, err := s.token.read(maxToken, private)
+	data, err := s.token.read(maxToken, ownfile.Private)
 	if err != nil {
 		return "", fmt.Errorf("token_file: %w", err)
 	}
@@ -160,9 +161,9 @@ func (s *vaultStore) ask(ctx context.Context, path string) ([]byte, error) {
 	if n := resp.ContentLength; n >= 0 {
 		limit = int(min(n, maxAnswer))
 	}
-	body, err := readAll(resp.Body, limit)
+	body, err := ownfile.ReadAll(resp.Body, limit)
 	switch {
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, ownfile.ErrTooLarge):
 		return nil, fmt.Errorf("answer is larger than %d KiB", maxAnswer>>10)
 	case err != nil:
 		return nil, plainTransportError(ctx, err)
