@@ -141,5 +141,5 @@ func (d *decision) use() error {
 	if exp == nil {
 		return errNoEnd
 	}
-	return d.server.usedTokens.use(tokenID(d.evidence), time.Unix(*exp, 0))
+	return d.server.usedTokens.Use(tokenID(d.evidence), time.Unix(*exp, 0).Add(tokenSlack))
 }

@@ -108,6 +108,33 @@ func TestCodelabBug07Replay(t *testing.T) {
 	w.denied("with a nonce that nobody asked for", w.get(w.token(func(t *forge.Token) { t.Nonces = []string{"0123456789abcdef"} })), 401)
 }
 
+// TestLongToken: a token that lasts a day, of an issuer whose clock is ahead, is good
+// once, however late it comes and whatever was used since.
+func TestLongToken(t *testing.T) {
+	w := started(t)
+	issued := w.clock.now().Add(30 * time.Second)
+	mint := func(subject string) string {
+		return w.token(func(k *forge.Token) {
+			k.Issued = issued
+			k.Edits.Claims = func(o *forge.Object) error {
+				o.Set("exp", issued.Add(24*time.Hour).Unix())
+				o.Set("jti", subject)
+				return nil
+			}
+		})
+	}
+	early, late := mint("early"), mint("late")
+	if r := w.get(early); r.status != 200 {
+		t.Fatalf("a token of a day: %d %s", r.status, r.body)
+	}
+	w.clock.add(24*time.Hour + 59*time.Second) // within what a verifier bears with
+	if r := w.get(late); r.status != 200 {
+		t.Errorf("at its end: %d %s", r.status, r.body)
+	}
+	w.denied("used a day ago", w.get(early), 401)
+	w.denied("used", w.get(late), 401)
+}
+
 // TestCodelabBug08AnyMachine is row 15, foreign_genuine_vm: a genuine machine of
 // somebody else.
 func TestCodelabBug08AnyMachine(t *testing.T) {

@@ -26,7 +26,7 @@ type Server struct {
 	reloading  sync.Mutex
 	issuer     *challenge.Issuer
 	used       challenge.Used
-	usedTokens *usedTokens // nil: no token that answers no challenge is good once
+	usedTokens challenge.Used // tokens that answer no challenge
 	closeUsed  func() error
 
 	random  sync.Mutex // guards o.Random

@@ -18,7 +18,7 @@ var (
 	ErrFull = errors.New("too many challenges were used in a short time")
 )
 
-// Used knows the challenges that were used.
+// Used knows the challenges, or the tokens, that were used.
 type Used interface {
 	// Use marks the challenge with this ID, which is over at until, as used. It
 	// returns nil exactly once for an ID, however many ask at once; ErrUsed after
@@ -63,7 +63,7 @@ func (u *MemoryUsed) Use(id [32]byte, until time.Time) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	now := u.now()
-	if err := checkEnd(until, now); err != nil {
+	if err := checkEnd(until, now, MaxLife); err != nil {
 		return err
 	}
 	for len(u.ends) > 0 && over(u.ends[0].until, now) {
@@ -84,9 +84,9 @@ func (u *MemoryUsed) Use(id [32]byte, until time.Time) error {
 // over reports whether nobody whose clock is near enough still accepts a challenge.
 func over(until, now time.Time) bool { return now.Sub(until) >= slack }
 
-// checkEnd refuses an end that no challenge has that Check accepts now.
-func checkEnd(until, now time.Time) error {
-	if left := until.Sub(now); left <= 0 || left > MaxLife+slack {
+// checkEnd refuses an end that nothing has that is good now.
+func checkEnd(until, now time.Time, longest time.Duration) error {
+	if left := until.Sub(now); left <= 0 || left > longest+slack {
 		return hint.New(ErrExpired, "take a new challenge")
 	}
 	return nil

@@ -45,7 +45,7 @@ func openRoot(tb testing.TB, dir string) *os.Root {
 
 func newDir(tb testing.TB, c *clock, r *os.Root) *challenge.DirUsed {
 	tb.Helper()
-	u, err := challenge.NewDirUsed(r, c.now)
+	u, err := challenge.NewDirUsed(r, c.now, challenge.MaxLife)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -14,26 +14,28 @@ import (
 	"github.com/attestctl/attestctl/internal/hint"
 )
 
-// DirUsed keeps used challenges in a directory, one file each, which replicas with
-// shared keys may have in common and which outlasts a restart. Their clocks must not
+// DirUsed keeps used challenges, or tokens, in a directory, one file each, which replicas
+// with shared keys may have in common and which outlasts a restart. Their clocks must not
 // be more than a minute apart, and the file system must keep O_EXCL (NFS does from
 // version 3 on). The zero value refuses.
 //
-// A file has the challenge's ID in lower-case hex for a name, and holds its end in
-// Unix seconds. Whatever else there is in the directory is left alone, links too.
+// A file has the ID in lower-case hex for a name, and holds the end in Unix seconds. The
+// end is no part of the name: the same ID has one file, whatever is said of it. Whatever else there is in the directory is left alone, links too.
 type DirUsed struct {
-	dir *os.Root
-	now func() time.Time
+	dir     *os.Root
+	now     func() time.Time
+	longest time.Duration
 
 	mu      sync.Mutex
 	cleaned time.Time
 }
 
-// NewDirUsed returns the store in dir, which stays the caller's to close. It is an
-// error if others than the owner may write there: they could delete what was used.
-func NewDirUsed(dir *os.Root, now func() time.Time) (*DirUsed, error) {
-	if dir == nil || now == nil {
-		return nil, errors.New("a directory of used challenges needs a directory and a clock")
+// NewDirUsed returns the store in dir, which stays the caller's to close. No end may be
+// later than longest from now: MaxLife for challenges. It is an error if others than the
+// owner may write there: they could delete what was used.
+func NewDirUsed(dir *os.Root, now func() time.Time, longest time.Duration) (*DirUsed, error) {
+	if dir == nil || now == nil || longest <= 0 {
+		return nil, errors.New("a directory of used challenges needs a directory, a clock and a longest life")
 	}
 	info, err := dir.Stat(".")
 	if err != nil {
@@ -42,11 +44,11 @@ func NewDirUsed(dir *os.Root, now func() time.Time) (*DirUsed, error) {
 	if info.Mode().Perm()&0o022 != 0 {
 		return nil, hint.New(fmt.Errorf("%s can be written by others than its owner", dir.Name()), "chmod 700 "+dir.Name())
 	}
-	return &DirUsed{dir: dir, now: now}, nil
+	return &DirUsed{dir: dir, now: now, longest: longest}, nil
 }
 
-// Use implements Used. When it returns nil, the file is on disk. Once a minute it
-// removes the files of challenges that are over; that failing is an error, too.
+// Use implements Used. When it returns nil, the file is on disk. Now and then it removes
+// the files of what is over; that failing is an error, too.
 func (u *DirUsed) Use(id [32]byte, until time.Time) error {
 	if u.dir == nil {
 		return errors.New("no directory of used challenges")
@@ -55,7 +57,7 @@ func (u *DirUsed) Use(id [32]byte, until time.Time) error {
 	if err := u.clean(now); err != nil {
 		return fmt.Errorf("cleaning the used challenges: %w", err)
 	}
-	if err := checkEnd(until, now); err != nil {
+	if err := checkEnd(until, now, u.longest); err != nil {
 		return err
 	}
 	err := u.create(hex.EncodeToString(id[:]), until)
@@ -87,14 +89,18 @@ func (u *DirUsed) create(name string, until time.Time) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// clean removes the files of challenges that are over, unless that was done in the
-// last minute or is being done.
+// cleanShare is how many times in a longest life a directory is cleaned. What it holds
+// grows with the life; that of challenges is cleaned every minute.
+const cleanShare = 144
+
+// clean removes the files of what is over, unless that was done a short time ago or is
+// being done.
 func (u *DirUsed) clean(now time.Time) error {
 	if !u.mu.TryLock() {
 		return nil
 	}
 	defer u.mu.Unlock()
-	if since := now.Sub(u.cleaned); since >= 0 && since < slack {
+	if since := now.Sub(u.cleaned); since >= 0 && since < max(slack, u.longest/cleanShare) {
 		return nil
 	}
 	d, err := u.dir.Open(".")

@@ -103,6 +103,44 @@ func TestDirCleans(t *testing.T) {
 	}
 }
 
+// What lasts a day is known until after its end, and its directory, which holds more,
+// is cleaned less often.
+func TestDirLong(t *testing.T) {
+	const day = 24 * time.Hour
+	c := newClock()
+	dir := t.TempDir()
+	u, err := challenge.NewDirUsed(openRoot(t, dir), c.now, day)
+	if err != nil {
+		t.Fatal(err)
+	}
+	until := c.now().Add(day)
+	uses(t, u, [32]byte{1}, until.Add(time.Minute+1), challenge.ErrExpired)
+	uses(t, u, [32]byte{1}, until, nil)
+	uses(t, u, [32]byte{2}, c.now().Add(time.Second), nil)
+	c.pass(10*time.Minute - 1)
+	uses(t, u, [32]byte{3}, c.now().Add(day), nil)
+	if got := names(t, dir); len(got) != 3 {
+		t.Errorf("cleaned too soon: %q", got)
+	}
+	c.pass(1)
+	uses(t, u, [32]byte{4}, c.now().Add(day), nil)
+	if got := names(t, dir); len(got) != 3 || slices.Contains(got, nameOf([32]byte{2})) {
+		t.Errorf("not cleaned: %q", got)
+	}
+	c.pass(day - 10*time.Minute - 1)
+	uses(t, u, [32]byte{1}, until, challenge.ErrUsed)
+	uses(t, u, [32]byte{1}, until.Add(time.Hour), challenge.ErrUsed) // whatever is said of its end
+	c.pass(1)
+	uses(t, u, [32]byte{1}, until, challenge.ErrExpired)
+	c.pass(time.Minute - 1) // for a replica whose clock is behind
+	uses(t, newDir(t, c, openRoot(t, dir)), [32]byte{1}, c.now().Add(time.Second), challenge.ErrUsed)
+	c.pass(10 * time.Minute)
+	uses(t, u, [32]byte{5}, c.now().Add(day), nil)
+	if got := names(t, dir); slices.Contains(got, nameOf([32]byte{1})) {
+		t.Errorf("what was over is left: %q", got)
+	}
+}
+
 // What is not a file of the store is neither read, nor followed, nor removed, and
 // where it has the name of a challenge, that one cannot be used.
 func TestDirHostile(t *testing.T) {
@@ -183,7 +221,7 @@ func TestDirRefuses(t *testing.T) {
 		if err := os.Chmod(dir, mode); err != nil {
 			t.Fatal(err)
 		}
-		if u, err := challenge.NewDirUsed(openRoot(t, dir), c.now); err == nil || u != nil {
+		if u, err := challenge.NewDirUsed(openRoot(t, dir), c.now, challenge.MaxLife); err == nil || u != nil {
 			t.Errorf("mode %v: %v", mode, err)
 		}
 	}
@@ -191,11 +229,16 @@ func TestDirRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := openRoot(t, dir)
-	if u, err := challenge.NewDirUsed(nil, c.now); err == nil || u != nil {
+	if u, err := challenge.NewDirUsed(nil, c.now, challenge.MaxLife); err == nil || u != nil {
 		t.Errorf("no directory: %v", err)
 	}
-	if u, err := challenge.NewDirUsed(r, nil); err == nil || u != nil {
+	if u, err := challenge.NewDirUsed(r, nil, challenge.MaxLife); err == nil || u != nil {
 		t.Errorf("no clock: %v", err)
+	}
+	for _, longest := range []time.Duration{0, -time.Hour} {
+		if u, err := challenge.NewDirUsed(r, c.now, longest); err == nil || u != nil {
+			t.Errorf("a longest life of %v: %v", longest, err)
+		}
 	}
 	u := newDir(t, c, r)
 	uses(t, u, [32]byte{1}, c.now().Add(life), nil)
@@ -205,7 +248,7 @@ func TestDirRefuses(t *testing.T) {
 	if err := u.Use([32]byte{2}, c.now().Add(life)); err == nil {
 		t.Error("a challenge was used that was not written down")
 	}
-	if u, err := challenge.NewDirUsed(r, c.now); err == nil || u != nil {
+	if u, err := challenge.NewDirUsed(r, c.now, challenge.MaxLife); err == nil || u != nil {
 		t.Errorf("a closed directory: %v", err)
 	}
 }
