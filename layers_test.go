@@ -47,6 +47,7 @@ var layers = map[string][]string{
 	"internal/forge":  {"evidence/tpm", "evidence/snp", "evidence/tdx"},
 	"internal/corpus": {},         // for tests only
 	"internal/swtpm":  {"replay"}, // for tests only
+	"internal/testca": {},         // for tests only
 	"internal/fixture": {
 		"internal/appraise", "internal/forge", "evidence", "evidence/claims", "evidence/tpm", "internal/hint", "internal/strictyaml",
 	},

@@ -65,7 +65,7 @@ const markInstance, markTime = "@instance", "@time"
 func newGenerator(tb testing.TB, m forge.Machine, count int) *generator {
 	tb.Helper()
 	g := &generator{count: count}
-	for _, e := range run(tb, attested(tb, m), markInstance, logEpoch) {
+	for _, e := range run(tb, Forged(tb, m), markInstance, logEpoch) {
 		e["timestamp"] = markTime
 		text := strings.NewReplacer(markInstance, "\n"+markInstance+"\n", markTime, "\n"+markTime+"\n").Replace(string(marshal(tb, e)))
 		g.entries = append(g.entries, strings.Split(text, "\n"))
@@ -162,7 +162,7 @@ func FuzzReadLogGroups(f *testing.F) {
 		f.Add(lines(f, letters(f, in)))
 		f.Add(array(f, letters(f, in)))
 	}
-	e := attested(f, tdxVM)
+	e := Forged(f, tdxVM)
 	e.Attestation.EventLog, e.Attestation.Quotes = nil, e.Attestation.GetQuotes()[:1]
 	f.Add(lines(f, run(f, e, "1", logEpoch)))
 	f.Add([]byte(`{"logName":"x","jsonPayload":{"a":"\"]}\\"}}` + "\n{}"))

@@ -117,7 +117,7 @@ func brief(g *LogGroup) string {
 }
 
 func TestLogGroupForms(t *testing.T) {
-	e := attested(t, plainVM)
+	e := Forged(t, plainVM)
 	entries := run(t, e, "1", logEpoch)
 	for name, in := range map[string][]byte{
 		"array":         array(t, entries),
@@ -165,7 +165,7 @@ func TestLogGroupVerifies(t *testing.T) {
 		"exact snp": {Technology: forge.AMDSEVSNP, Hardware: &forge.Hardware{SNP: &forge.SNP{TCB: &exact}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := attested(t, m)
+			e := Forged(t, m)
 			list, err := groups(bytes.NewReader(array(t, run(t, e, "1", logEpoch))))
 			if err != nil || len(list) != 1 || list[0].problem() != nil || list[0].lossySNP() {
 				t.Fatalf("%v, %v", list, err)
@@ -214,7 +214,7 @@ func TestForgedExports(t *testing.T) {
 
 // TestLogGroupLossy wants a report that a float64 cannot hold to be left out.
 func TestLogGroupLossy(t *testing.T) {
-	e := attested(t, snpVM)
+	e := Forged(t, snpVM)
 	list, err := groups(bytes.NewReader(array(t, run(t, e, "1", logEpoch))))
 	if err != nil || len(list) != 1 || list[0].problem() != nil {
 		t.Fatalf("%v, %v", list, err)

@@ -4,39 +4,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"github.com/attestctl/attestctl/evidence"
 	"github.com/attestctl/attestctl/internal/forge"
 )
 
-// forgeTrust is what a verifier of forged evidence trusts: the root it names,
-// or the pinned key.
-func forgeTrust(tb testing.TB, e *forge.Evidence) *evidence.Trust {
-	tb.Helper()
-	files := fstest.MapFS{}
-	for name, data := range e.TrustFiles() {
-		files[name] = &fstest.MapFile{Data: data}
-	}
-	trust := new(evidence.Trust)
-	var err error
-	if len(files) > 0 {
-		if trust, err = evidence.LoadTrust(files); err != nil {
-			tb.Fatal(err)
-		}
-	}
-	if e.Token != nil && e.Token.Key != nil {
-		if trust, err = trust.WithTokenKey(e.Token.Key); err != nil {
-			tb.Fatal(err)
-		}
-	}
-	if e.Root == nil && e.Raw == nil {
-		if trust, err = trust.WithPinnedAK(e.AK.TPM2BPublic()); err != nil {
-			tb.Fatal(err)
-		}
-	}
-	return trust
-}
+var forgeTrust = evidence.ForgeTrust
 
 func verifyForged(tb testing.TB, e *forge.Evidence) (*evidence.Result, error) {
 	tb.Helper()

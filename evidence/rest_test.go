@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"github.com/google/go-sev-guest/abi"
 	tdxabi "github.com/google/go-tdx-guest/abi"
@@ -18,17 +17,6 @@ import (
 	"github.com/attestctl/attestctl/internal/forge"
 	"github.com/attestctl/attestctl/internal/hint"
 )
-
-// attested is a machine's evidence for a nonce of 16 bytes.
-func attested(tb testing.TB, m forge.Machine) *forge.Evidence {
-	tb.Helper()
-	m.AK = forge.P256
-	e, err := m.Attest([]byte("0123456789abcdef"))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return e
-}
 
 var (
 	plainVM = forge.Machine{Technology: forge.AMDSEV}
@@ -39,15 +27,7 @@ var (
 // verifyForged verifies evidence as its forge expects it.
 func verifyForged(tb testing.TB, b Bundle, e *forge.Evidence) (*Result, error) {
 	tb.Helper()
-	files := fstest.MapFS{}
-	for name, data := range e.TrustFiles() {
-		files[name] = &fstest.MapFile{Data: data}
-	}
-	trust, err := LoadTrust(files)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return b.Verify(trust, Expect{Nonce: e.Nonce, Now: e.Now})
+	return b.Verify(ForgeTrust(tb, e), Expect{Nonce: e.Nonce, Now: e.Now})
 }
 
 func marshal(tb testing.TB, v any) []byte {
@@ -105,7 +85,7 @@ func request(tb testing.TB, e *forge.Evidence) map[string]any {
 func TestRESTVerifies(t *testing.T) {
 	for name, m := range map[string]forge.Machine{"sev": plainVM, "snp": snpVM, "tdx": tdxVM, "space": {Technology: forge.AMDSEV, Container: forge.DefaultContainer()}} {
 		t.Run(name, func(t *testing.T) {
-			e := attested(t, m)
+			e := Forged(t, m)
 			b, err := Load(bytes.NewReader(marshal(t, request(t, e))))
 			if err != nil || b.Format() != formatREST {
 				t.Fatalf("Load = %v, %v", b, err)
@@ -131,7 +111,7 @@ func TestRESTVerifies(t *testing.T) {
 func TestRESTHardwareAlone(t *testing.T) {
 	for name, m := range map[string]forge.Machine{"snp": snpVM, "tdx": tdxVM} {
 		m.Hardware = &forge.Hardware{Binding: forge.BindNonce}
-		e := attested(t, m)
+		e := Forged(t, m)
 		r := request(t, e)
 		delete(r, "tpmAttestation")
 		b, err := decodeREST(marshal(t, r))
@@ -147,7 +127,7 @@ func TestRESTHardwareAlone(t *testing.T) {
 
 // TestRESTUntrusted wants what was asked for to be named as that, and no secret.
 func TestRESTUntrusted(t *testing.T) {
-	b, err := decodeREST(marshal(t, request(t, attested(t, plainVM))))
+	b, err := decodeREST(marshal(t, request(t, Forged(t, plainVM))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,13 +208,13 @@ func TestRESTUnknown(t *testing.T) {
 
 // TestRESTMalformed wants structures that do not decode to be said, not dropped.
 func TestRESTMalformed(t *testing.T) {
-	e := attested(t, snpVM)
+	e := Forged(t, snpVM)
 	for _, tc := range []struct{ in, want string }{
 		{`{"tpmAttestation":{"quotes":[{}]}}`, "tpmAttestation.quotes[0]"},
 		{`{"sevSnpAttestation":{"report":"AA","auxBlob":""},"challenge":""}`, "sevSnpAttestation.report"},
 		{`{"sevSnpAttestation":{"report":"` + base64.StdEncoding.EncodeToString(e.SNP.Raw) + `","auxBlob":"AAAA"}}`, "auxBlob"},
 		{`{"tdCcel":{}}`, "tdCcel.tdQuote"},
-		{`{"tdCcel":{"tdQuote":"` + base64.StdEncoding.EncodeToString(attested(t, tdxVM).TDX.Raw) + `","canonicalEventLog":"AA"},"tpmAttestation":{"canonicalEventLog":"BA"}}`, "different canonical"},
+		{`{"tdCcel":{"tdQuote":"` + base64.StdEncoding.EncodeToString(Forged(t, tdxVM).TDX.Raw) + `","canonicalEventLog":"AA"},"tpmAttestation":{"canonicalEventLog":"BA"}}`, "different canonical"},
 	} {
 		b, err := decodeREST([]byte(tc.in))
 		if err != nil {
@@ -358,7 +338,7 @@ func wantNoSecondReading(tb testing.TB, in []byte) {
 
 func FuzzREST(f *testing.F) {
 	for _, m := range []forge.Machine{snpVM, tdxVM} {
-		e := attested(f, m)
+		e := Forged(f, m)
 		e.Attestation.EventLog, e.Attestation.Quotes = []byte("log"), e.Attestation.GetQuotes()[:1]
 		f.Add(marshal(f, request(f, e)))
 	}

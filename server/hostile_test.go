@@ -3,7 +3,6 @@ package server_test
 import (
 	"bufio"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -23,9 +22,7 @@ import (
 // dial opens a raw connection through TLS.
 func (w *world) dial() net.Conn {
 	w.Helper()
-	pool := x509.NewCertPool()
-	pool.AddCert(w.ca.cert)
-	c, err := tls.Dial("tcp", w.srv.Addr().String(), &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13})
+	c, err := tls.Dial("tcp", w.srv.Addr().String(), &tls.Config{RootCAs: w.ca.Pool(), MinVersion: tls.VersionTLS13})
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/attestctl/attestctl/evidence"
+	"github.com/attestctl/attestctl/internal/forge"
 	"github.com/attestctl/attestctl/internal/hint"
 	"github.com/attestctl/attestctl/server"
 	"github.com/attestctl/attestctl/server/audit"
@@ -114,7 +115,7 @@ func TestReload(t *testing.T) {
 		}
 		w.file(name, was)
 	}
-	w.file("config.json", `{"project_ids":["`+project(t)+`"]}`)
+	w.file("config.json", `{"project_ids":["`+forge.DefaultInstance().ProjectID+`"]}`)
 	for w.admin("/readyz").status != 200 { // the files are looked at by themselves
 		time.Sleep(5 * time.Millisecond)
 	}
@@ -129,8 +130,7 @@ func TestReload(t *testing.T) {
 // TestTLS: 1.3 only, HTTP/1.1 only, and another certificate after a reload.
 func TestTLS(t *testing.T) {
 	w := started(t)
-	pool := x509.NewCertPool()
-	pool.AddCert(w.ca.cert)
+	pool := w.ca.Pool()
 	if c, err := tls.Dial("tcp", w.srv.Addr().String(), &tls.Config{RootCAs: pool, MaxVersion: tls.VersionTLS12}); err == nil {
 		closing(t, c)
 		t.Error("TLS 1.2 was taken")
@@ -173,10 +173,10 @@ func TestTLS(t *testing.T) {
 // authority only.
 func TestClientCertificates(t *testing.T) {
 	w := started(t, func(w *world) {
-		w.file("clients.pem", string(w.ca.pem))
+		w.file("clients.pem", string(w.ca.PEM))
 		w.o.ClientCAFile, w.o.ClientNames = w.path("clients.pem"), []string{"client.example"}
 	})
-	good := w.ca.issue(t, 7, x509.ExtKeyUsageClientAuth, "client.example")
+	good := w.ca.issue(t, x509.ExtKeyUsageClientAuth, "client.example")
 	token := w.token(nil)
 	fails := func(what string, certs ...tls.Certificate) {
 		t.Helper()
@@ -189,15 +189,15 @@ func TestClientCertificates(t *testing.T) {
 		t.Errorf("%s: answered with %s", what, resp.Status)
 	}
 	fails("no certificate")
-	fails("another name", w.ca.issue(t, 8, x509.ExtKeyUsageClientAuth, "other.example"))
-	fails("a server's", w.ca.issue(t, 9, x509.ExtKeyUsageServerAuth, "client.example"))
+	fails("another name", w.ca.issue(t, x509.ExtKeyUsageClientAuth, "other.example"))
+	fails("a server's", w.ca.issue(t, x509.ExtKeyUsageServerAuth, "client.example"))
 	other := newAuthority(t)
-	fails("another authority", other.issue(t, 10, x509.ExtKeyUsageClientAuth, "client.example"))
+	fails("another authority", other.issue(t, x509.ExtKeyUsageClientAuth, "client.example"))
 	w.client = w.ca.client(good)
 	if r := w.get(token); r.status != 200 {
 		t.Errorf("with its certificate: %d %s", r.status, r.body)
 	}
-	w.file("clients.pem", string(other.pem))
+	w.file("clients.pem", string(other.PEM))
 	if err := w.srv.Reload(); err != nil {
 		t.Fatal(err)
 	}
@@ -205,11 +205,11 @@ func TestClientCertificates(t *testing.T) {
 
 	// Without a list of names any certificate of the authority will do, and one is needed.
 	w = started(t, func(w *world) {
-		w.file("clients.pem", string(w.ca.pem))
+		w.file("clients.pem", string(w.ca.PEM))
 		w.o.ClientCAFile = w.path("clients.pem")
 	})
 	fails("no certificate at all")
-	w.client = w.ca.client(w.ca.issue(t, 11, x509.ExtKeyUsageClientAuth, "any.example"))
+	w.client = w.ca.client(w.ca.issue(t, x509.ExtKeyUsageClientAuth, "any.example"))
 	if r := w.get(w.token(nil)); r.status != 200 {
 		t.Errorf("any name: %d %s", r.status, r.body)
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -147,7 +146,7 @@ func newWorld(tb testing.TB) *world {
 	w.file("secrets/store/nonced", noncedSecret)
 	w.file("secrets/store/strict", strictSecret)
 	w.file("secrets/never/never.rego", "package attest\n\ndefault allow := false\n\nallow if input.hwmodel == \"INTEL_TDX\"\n")
-	w.file("config.json", `{"project_ids":["`+project(tb)+`"]}`)
+	w.file("config.json", `{"project_ids":["`+forge.DefaultInstance().ProjectID+`"]}`)
 	w.folder("used")
 	w.ca.serve(tb, w.path("cert.pem"), w.path("key.pem"))
 	var err error
@@ -304,30 +303,6 @@ func (w *world) attest(nonce []byte) []byte {
 		w.Fatal(err)
 	}
 	return raw
-}
-
-// project is the one that the forge's tokens and machines are of.
-func project(tb testing.TB) string {
-	tb.Helper()
-	e, err := forge.Token{}.Mint()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(string(e.Raw), ".")[1])
-	if err != nil {
-		tb.Fatal(err)
-	}
-	var claims struct {
-		Submods struct {
-			GCE struct {
-				Project string `json:"project_id"`
-			} `json:"gce"`
-		} `json:"submods"`
-	}
-	if err := json.Unmarshal(payload, &claims); err != nil || claims.Submods.GCE.Project == "" {
-		tb.Fatalf("claims %s: %v", payload, err)
-	}
-	return claims.Submods.GCE.Project
 }
 
 // reply is an answer with its body read.

@@ -6,10 +6,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/base64"
-	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"io"
 	"net/http"
@@ -22,6 +18,7 @@ import (
 	"time"
 
 	"github.com/attestctl/attestctl/internal/forge"
+	"github.com/attestctl/attestctl/internal/testca"
 )
 
 // The secrets of the tests. No output may hold them, but where they are asked for.
@@ -98,19 +95,13 @@ func serveTree(tb testing.TB) (dir string, ca *testCA) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	cert := ca.certify(tb, nil)
-	key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	testca.Write(tb, ca.certify(tb, nil), filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
 	files := map[string][]byte{
 		"secrets/secrets.yaml": []byte("default: hello\nstores: {files: {dir: store}}\nsecrets:\n" +
 			"  hello: {plaintext: true, binding: [], content_type: text/plain}\n  db: {}\n"),
 		"secrets/store/hello": []byte(helloSecret),
 		"secrets/store/db":    []byte(dbSecret),
-		"config.json":         []byte(`{"project_ids":["` + tokenProject(tb, token.Raw) + `"]}`),
-		"cert.pem":            pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}),
-		"key.pem":             pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}),
+		"config.json":         []byte(`{"project_ids":["` + forge.DefaultInstance().ProjectID + `"]}`),
 	}
 	for _, trust := range []map[string][]byte{token.TrustFiles(), machine.TrustFiles()} {
 		for name, data := range trust {
@@ -131,26 +122,6 @@ func serveTree(tb testing.TB) (dir string, ca *testCA) {
 		tb.Fatal(err)
 	}
 	return dir, ca
-}
-
-// tokenProject is the project that the forge's machines are of.
-func tokenProject(tb testing.TB, raw []byte) string {
-	tb.Helper()
-	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(string(raw), ".")[1])
-	if err != nil {
-		tb.Fatal(err)
-	}
-	var claims struct {
-		Submods struct {
-			GCE struct {
-				Project string `json:"project_id"`
-			} `json:"gce"`
-		} `json:"submods"`
-	}
-	if err := json.Unmarshal(payload, &claims); err != nil || claims.Submods.GCE.Project == "" {
-		tb.Fatalf("claims %s: %v", payload, err)
-	}
-	return claims.Submods.GCE.Project
 }
 
 // serveArgs are the flags for what serveTree laid out.
@@ -187,9 +158,7 @@ func startServeWith(t *testing.T, edit func([]string) []string) *served {
 		t.Fatalf("it does not serve: %s", s.errs)
 	}
 	s.admin, _ = s.errs.await(ctx, "admin on ")
-	pool := x509.NewCertPool()
-	pool.AddCert(ca.cert)
-	s.client = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13}}}
+	s.client = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: ca.Pool(), MinVersion: tls.VersionTLS13}}}
 	t.Cleanup(func() {
 		if s.code != nil {
 			s.end(syscall.SIGTERM)

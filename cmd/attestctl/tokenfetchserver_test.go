@@ -6,16 +6,12 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"io"
 	"io/fs"
 	"log/slog"
 	"maps"
-	"math/big"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -23,42 +19,21 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/attestctl/attestctl/internal/testca"
 )
 
-// testCA issues certificates for servers of tests.
+// testCA is an authority with its certificate in a file.
 type testCA struct {
-	key  *ecdsa.PrivateKey
-	cert *x509.Certificate
-	file string // PEM
-}
+	*testca.CA
 
-func newTestKey(tb testing.TB) *ecdsa.PrivateKey {
-	tb.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return key
+	file string // PEM
 }
 
 func newTestCA(tb testing.TB) *testCA {
 	tb.Helper()
-	key := newTestKey(tb)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	ca := &testCA{key, cert, filepath.Join(tb.TempDir(), "ca.pem")}
-	data := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	if err := os.WriteFile(ca.file, data, 0o600); err != nil {
+	ca := &testCA{testca.New(tb, time.Now()), filepath.Join(tb.TempDir(), "ca.pem")}
+	if err := os.WriteFile(ca.file, ca.PEM, 0o600); err != nil {
 		tb.Fatal(err)
 	}
 	return ca
@@ -67,20 +42,12 @@ func newTestCA(tb testing.TB) *testCA {
 // certify makes the certificate of a server, which change may edit.
 func (ca *testCA) certify(tb testing.TB, change func(*x509.Certificate)) tls.Certificate {
 	tb.Helper()
-	key := newTestKey(tb)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(2), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		DNSNames:    []string{"confidentialcomputing.googleapis.com", "www.googleapis.com", "issuer.example", "keys.example", "tenant.weu.attest.azure.net"},
-	}
-	if change != nil {
-		change(template)
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, ca.cert, &key.PublicKey, ca.key)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	return ca.Issue(tb, func(c *x509.Certificate) {
+		c.DNSNames = []string{"confidentialcomputing.googleapis.com", "www.googleapis.com", "issuer.example", "keys.example", "tenant.weu.attest.azure.net"}
+		if change != nil {
+			change(c)
+		}
+	})
 }
 
 // issuerServer plays an issuer: a TLS server on the loopback.

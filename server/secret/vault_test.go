@@ -2,20 +2,14 @@ package secret_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"math/big"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -24,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/attestctl/attestctl/internal/testca"
 	"github.com/attestctl/attestctl/server/secret"
 )
 
@@ -32,36 +27,8 @@ const vaultToken = "hvs." + canary + "-token"
 // newCA makes a certificate authority and a certificate of it for 127.0.0.1.
 func newCA(tb testing.TB) (caPEM string, server tls.Certificate) {
 	tb.Helper()
-	caKey, ca := certificate(tb, nil, nil, &x509.Certificate{
-		Subject: pkix.Name{CommonName: "test ca"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	})
-	key, leaf := certificate(tb, caKey, ca, &x509.Certificate{
-		Subject: pkix.Name{CommonName: "vault"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	})
-	caPEM = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.Raw}))
-	return caPEM, tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: key}
-}
-
-func certificate(tb testing.TB, signer *ecdsa.PrivateKey, parent, c *x509.Certificate) (*ecdsa.PrivateKey, *x509.Certificate) {
-	tb.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if parent == nil {
-		parent, signer = c, key
-	}
-	c.SerialNumber = big.NewInt(1)
-	c.NotBefore, c.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	der, err := x509.CreateCertificate(rand.Reader, c, parent, key.Public(), signer)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return key, cert
+	ca := testca.New(tb, time.Now())
+	return string(ca.PEM), ca.Issue(tb, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} })
 }
 
 // serveTLS starts a server with a certificate of a CA of its own.
