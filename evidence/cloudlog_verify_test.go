@@ -101,6 +101,7 @@ func TestCloudLogRefused(t *testing.T) {
 	other.Instance = forge.DefaultInstance()
 	other.Instance.Name, other.Instance.ID = "another-vm", 42
 	es, off := sev, sev
+	snp := forge.Machine{Technology: forge.AMDSEVSNP, Hardware: &forge.Hardware{Binding: forge.BindNonce}} // its report is not rebuilt
 	es.Technology = forge.AMDSEVES
 	off.Boot.SecureBoot = forge.SecureBootOff
 	tokenOf := func(m forge.Machine) forge.CloudLog {
@@ -135,7 +136,10 @@ func TestCloudLogRefused(t *testing.T) {
 		"no claims":                 {drop(3), []string{"log.entries"}, "claims"},
 		"token of another machine":  {tokenOf(other), []string{"log.agreement"}, "sub"},
 		"token of another kind":     {tokenOf(es), []string{"log.agreement"}, "hwmodel"},
-		"token of another boot":     {tokenOf(off), []string{"log.agreement"}, "secboot"},
+		"token of another kind than is measured": {
+			forge.CloudLog{Runs: []forge.LogRun{{Machine: snp, Token: forge.Token{Machine: &sev}}}}, []string{"log.agreement"}, "hwmodel",
+		},
+		"token of another boot": {tokenOf(off), []string{"log.agreement"}, "secboot"},
 		"other nonce in the challenge": {
 			payload(0, func(p map[string]any) { p["Nonce"] = "R29vZ0F0dGVzdFYxAAAAAAAAAAAAAAAAAAAAAAAA" }), []string{"tpm.quote.nonce"}, "nonce",
 		},
@@ -154,6 +158,11 @@ func TestCloudLogRefused(t *testing.T) {
 			}
 			if !strings.Contains(err.Error(), c.says) {
 				t.Errorf("error %q does not speak of %s", err, c.says)
+			}
+			for _, check := range res.Checks {
+				if compared := check.Status == evidence.Pass || check.Status == evidence.Fail; check.ID == "log.agreement" && compared != slices.Contains(c.want, check.ID) {
+					t.Errorf("log.agreement: %v; what is not proven is not compared", check.Status)
+				}
 			}
 		})
 	}
@@ -257,6 +266,50 @@ func TestCloudLogPinnedKey(t *testing.T) {
 		res, err := verify(e.Raw, trust, logExpect(e))
 		if err == nil || res.Claims != nil || !slices.Equal(failing(res), []string{"log.agreement"}) {
 			t.Errorf("%s: %v, failing %v", name, err, failing(res))
+		}
+	}
+}
+
+// TestCloudLogNamesNoInstance: where token or attestation names no instance, nothing
+// says that they are of one machine, also in a log without labels to compare.
+func TestCloudLogNamesNoInstance(t *testing.T) {
+	unlabelled := func(l []forge.LogEntry) ([]forge.LogEntry, error) {
+		for i := range l {
+			l[i].Resource.Labels = map[string]string{}
+		}
+		return l, nil
+	}
+	anonymous := forge.TokenEdits{Claims: func(o *forge.Object) error {
+		o.Child("submods").Child("gce").Delete("instance_id")
+		return nil
+	}}
+	sev, pinned := forge.Machine{Technology: forge.AMDSEV}, forge.Machine{Technology: forge.AMDSEV, NoCertificate: true}
+	for name, c := range map[string]struct {
+		run  forge.LogRun
+		want string // "" is accepted
+	}{
+		"both":                            {forge.LogRun{Machine: sev, Edit: unlabelled}, ""},
+		"not the attestation":             {forge.LogRun{Machine: pinned, Token: forge.Token{Machine: &sev}, Edit: unlabelled}, "do not both name the instance"},
+		"not the token":                   {forge.LogRun{Machine: sev, Token: forge.Token{Edits: anonymous}}, "do not both name the instance"},
+		"not the token, without labels":   {forge.LogRun{Machine: sev, Token: forge.Token{Edits: anonymous}, Edit: unlabelled}, "do not both name the instance"},
+		"neither, in a log with no label": {forge.LogRun{Machine: pinned, Token: forge.Token{Machine: &sev, Edits: anonymous}, Edit: unlabelled}, "do not both name the instance"},
+	} {
+		e := exportOf(t, forge.CloudLog{Runs: []forge.LogRun{c.run}})
+		trust := forgeTrust(t, e)
+		if c.run.Machine.NoCertificate {
+			var err error
+			if trust, err = trust.WithPinnedAK(e.AK.TPM2BPublic()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		res, err := verify(e.Raw, trust, logExpect(e))
+		switch {
+		case c.want == "":
+			if err != nil {
+				t.Errorf("%s: %v, failing %v", name, err, failing(res))
+			}
+		case err == nil || res.Claims != nil || !slices.Equal(failing(res), []string{"log.agreement"}) || !strings.Contains(err.Error(), c.want):
+			t.Errorf("%s: %v, failing %v, want %q", name, err, failing(res), c.want)
 		}
 	}
 }

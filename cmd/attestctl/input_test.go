@@ -3,13 +3,16 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/attestctl/attestctl/evidence"
+	"github.com/attestctl/attestctl/internal/hint"
 )
 
 // tree makes empty files.
@@ -82,6 +85,62 @@ func TestOpenRefusesBySize(t *testing.T) {
 			if err := f.Close(); err != nil {
 				t.Error(err)
 			}
+		}
+	}
+}
+
+// TestOpenEvidence: what is larger than any evidence is refused when it is opened,
+// unless it is a log, which may be.
+func TestOpenEvidence(t *testing.T) {
+	dir := t.TempDir()
+	sparse := func(name, head string, size int64) string {
+		t.Helper()
+		name = filepath.Join(dir, name)
+		if err := errors.Join(os.WriteFile(name, []byte(head), 0o600), os.Truncate(name, size)); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	const log = "[{\"insertId\":"
+	tooLarge := func(err error) bool {
+		_, ok := errors.AsType[*evidence.FormatError](err)
+		return ok
+	}
+	failed := errors.New("the disk is gone")
+	for _, c := range []struct {
+		what, name, format string
+		log                bool
+		refused            func(error) bool // nil: it opens
+	}{
+		{what: "as large as can be", name: sparse("most", "", evidence.MaxSize)},
+		{what: "a byte more", name: sparse("more", "", evidence.MaxSize+1), refused: tooLarge},
+		{what: "a large log", name: sparse("log", log, evidence.MaxSize+1), log: true},
+		{what: "a large log that is called one", name: sparse("log", log, evidence.MaxSize+1), format: evidence.FormatCloudLog, log: true},
+		{what: "a large log that is called a token", name: sparse("log", log, evidence.MaxSize+1), format: "jwt", refused: tooLarge},
+		{what: "a small log that is called a token", name: sparse("small", log, 100), format: "jwt"},
+		{what: "anything that is called a log", name: sparse("more", "", evidence.MaxSize+1), format: evidence.FormatCloudLog, log: true},
+		{what: "nothing", name: sparse("nothing", "", 0)},
+		{what: "a directory", name: dir, refused: func(err error) bool { return hint.Of(err) != "" }},
+		{what: "no file", name: filepath.Join(dir, "none"), refused: func(err error) bool { return errors.Is(err, fs.ErrNotExist) }},
+		{what: "a broken stream", name: stdinName, refused: func(err error) bool { return errors.Is(err, failed) }},
+	} {
+		s := newSession()
+		s.stdin = iotest.ErrReader(failed)
+		f, err := s.openEvidence(c.name, c.format)
+		switch {
+		case c.refused != nil:
+			if err == nil || f != nil || !c.refused(err) {
+				t.Errorf("%s: openEvidence = %v", c.what, err)
+			}
+			continue
+		case err != nil:
+			t.Errorf("%s: openEvidence = %v", c.what, err)
+			continue
+		case f.log != c.log:
+			t.Errorf("%s: taken for a log: %t", c.what, f.log)
+		}
+		if err := f.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -109,6 +110,77 @@ func TestFetchKeys(t *testing.T) {
 		if agent := r.UserAgent(); !strings.HasPrefix(agent, "attestctl/") || strings.ContainsAny(agent, " ()") {
 			t.Errorf("user agent is %q", agent)
 		}
+	}
+}
+
+// TestFetchKeysMoved: the ETag of one address says nothing of another, whose server
+// could call its keys unchanged.
+func TestFetchKeysMoved(t *testing.T) {
+	const etag = `"one"`
+	issuer := newIssuer(t, newTestCA(t), func(s *issuerServer) {
+		s.discovery = func(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.document(s.URL, s.URL+"/certs?v=2")) }
+		s.keys = func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("ETag", etag)
+			if r.Header.Get("If-None-Match") != "" {
+				w.WriteHeader(http.StatusNotModified)
+				return
+			}
+			s.answer(w, keysOf(ecJWK("next")))
+		}
+	})
+	dir := t.TempDir()
+	saveBefore(t, dir, issuer.URL, etag) // of URL/certs
+	s := newSession()
+	if code := s.fetch(issuer, dir); code != exitAccepted || !strings.Contains(s.out.String(), "new   next  EC") {
+		t.Errorf("exit code %d: %s%s; want the key new", code, s.out.String(), s.err.String())
+	}
+	if got := issuer.requests()[1].Header.Values("If-None-Match"); len(got) > 0 {
+		t.Errorf("If-None-Match %q was sent to another address", got)
+	}
+}
+
+// cancelling is a transport that gives up when the whole body has been read.
+type cancelling struct {
+	http.RoundTripper
+
+	cancel context.CancelFunc
+}
+
+func (c cancelling) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := c.RoundTripper.RoundTrip(r)
+	if err == nil {
+		resp.Body = cancellingBody{resp.Body, c.cancel}
+	}
+	return resp, err
+}
+
+type cancellingBody struct {
+	io.ReadCloser
+
+	cancel context.CancelFunc
+}
+
+func (b cancellingBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		b.cancel()
+	}
+	return n, err
+}
+
+// TestFetchKeysGivenUp: an answer that ends when the time is over may not be whole.
+func TestFetchKeysGivenUp(t *testing.T) {
+	issuer := newIssuer(t, newTestCA(t), nil)
+	client, transport := newFetchClient(issuer.ca.Pool(), false)
+	f := &keyFetcher{client: client}
+	if a, err := f.get(t.Context(), issuer.URL+"/certs", 1<<20, ""); err != nil || len(a.body) == 0 {
+		t.Fatalf("get: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	client.Transport = cancelling{transport, cancel}
+	if a, err := f.get(ctx, issuer.URL+"/certs", 1<<20, ""); err == nil || a != nil {
+		t.Errorf("an answer came after it was given up: %v", err)
 	}
 }
 
