@@ -49,7 +49,8 @@ var layers = map[string][]string{
 	"internal/swtpm":  {"replay"}, // for tests only
 	"internal/testca": {},         // for tests only
 	"internal/fixture": {
-		"internal/appraise", "internal/forge", "evidence", "evidence/claims", "evidence/tpm", "internal/hint", "internal/strictyaml",
+		"internal/appraise", "internal/forge", "evidence", "evidence/claims", "evidence/strictjson", "evidence/tpm", "internal/hint",
+		"internal/strictyaml",
 	},
 
 	"internal/localtpm": {"internal/hint"},
