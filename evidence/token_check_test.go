@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/attestctl/attestctl/evidence"
 	"github.com/attestctl/attestctl/internal/forge"
@@ -61,5 +62,68 @@ func TestUnknownLack(t *testing.T) {
 				t.Errorf("without %q: %s is %v", word, check.ID, check.Status)
 			}
 		}
+	}
+}
+
+// TestPinBesideSets: the key of a directory stands in for sets that are not there, and
+// one that is given for the run is for tokens of profile ear alone.
+func TestPinBesideSets(t *testing.T) {
+	draft, pinned := mintToken(t, forge.Token{Profile: forge.DraftEAR}), mintToken(t, forge.Token{Profile: forge.VeraisonEAR, Keys: forge.NewKeys("pinned")})
+	trust, err := evidence.LoadTrust(fstest.MapFS{
+		"token/keys/a.json": &fstest.MapFile{Data: keysOf(t, draft)},
+		"token/pins/a.json": &fstest.MapFile{Data: pinned.Token.Key},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, e := range map[string]*forge.Evidence{"of the issuer with a set": draft, "of nobody": pinned} {
+		if _, err := verify(e.Raw, trust, forgeExpect(e)); err != nil {
+			t.Errorf("a token %s: %v", name, err)
+		}
+	}
+	google := mintToken(t, forge.Token{})
+	given, err := forgeTrust(t, google).WithTokenKey(pinned.Token.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, e := range map[string]*forge.Evidence{"of Google's": google, "of nobody": pinned} {
+		if _, err := verify(e.Raw, given, forgeExpect(e)); err != nil {
+			t.Errorf("with a key for the run, a token %s: %v", name, err)
+		}
+	}
+}
+
+// TestKeySetOfOne: a key set that is given takes the place of those of its issuer and of
+// nobody else's, and changes nothing of the trust it is added to.
+func TestKeySetOfOne(t *testing.T) {
+	google, draft := mintToken(t, forge.Token{}), mintToken(t, forge.Token{Profile: forge.DraftEAR})
+	trust, err := evidence.LoadTrust(fstest.MapFS{
+		"token/keys/a.json": &fstest.MapFile{Data: keysOf(t, google)},
+		"token/keys/b.json": &fstest.MapFile{Data: keysOf(t, draft)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths := func(t *evidence.Trust) (list []string) {
+		for _, a := range t.Anchors() {
+			list = append(list, a.Path)
+		}
+		return list
+	}
+	given, err := trust.WithJWKS("", keysOf(t, mintToken(t, forge.Token{Keys: forge.NewKeys("later")})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := paths(trust); !slices.Equal(got, []string{"token/keys/a.json", "token/keys/b.json"}) {
+		t.Errorf("the trust it was added to has %q", got)
+	}
+	if got := paths(given); len(got) != 2 || !slices.Contains(got, "token/keys/b.json") || slices.Contains(got, "token/keys/a.json") {
+		t.Errorf("the new one has %q", got)
+	}
+	if _, err := verify(draft.Raw, given, forgeExpect(draft)); err != nil {
+		t.Errorf("a token of the other issuer: %v", err)
+	}
+	if _, err := verify(google.Raw, given, forgeExpect(google)); err == nil {
+		t.Error("a token by a key that was taken away")
 	}
 }
