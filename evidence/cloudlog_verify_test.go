@@ -350,6 +350,7 @@ func TestCloudLogLossyReport(t *testing.T) {
 		"junk": {report(func(tee map[string]any) {
 			tee["SevSnpAttestation"] = map[string]any{"report": map[string]any{"current_tcb": 1.5e19}}
 		}), "log.entries"},
+		"mitigation vector rounded":      {report(func(tee map[string]any) { in(tee, "SevSnpAttestation", "report")["launch_mit_vector"] = 1.5e19 }), ""},
 		"without a signature":            {report(func(tee map[string]any) { delete(in(tee, "SevSnpAttestation", "report"), "signature") }), "log.entries"},
 		"without a key":                  {report(func(tee map[string]any) { delete(in(tee, "SevSnpAttestation"), "certificate_chain") }), "log.entries"},
 		"another number rounded":         {report(func(tee map[string]any) { in(tee, "SevSnpAttestation", "report")["policy"] = 1.5e19 }), "log.entries"},

@@ -1,6 +1,7 @@
 package evidence_test
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -125,5 +126,45 @@ func TestKeySetOfOne(t *testing.T) {
 	}
 	if _, err := verify(google.Raw, given, forgeExpect(google)); err == nil {
 		t.Error("a token by a key that was taken away")
+	}
+}
+
+// TestTokenNumbers: a number of a token that an engine could round reaches policies as
+// the digits that were signed.
+func TestTokenNumbers(t *testing.T) {
+	e := mintToken(t, forge.Token{Edits: forge.TokenEdits{Claims: func(o *forge.Object) error {
+		o.Set("large", json.Number("9007199254740993"))
+		o.Set("small", json.Number("7"))
+		return nil
+	}}})
+	res, err := verify(e.Raw, forgeTrust(t, e), forgeExpect(e))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := res.Claims.Token["large"]; got != "9007199254740993" {
+		t.Errorf("large = %#v, want its digits as text", got)
+	}
+	if got := res.Claims.Token["small"]; got != json.Number("7") {
+		t.Errorf("small = %#v, want a number", got)
+	}
+}
+
+// TestUnfinishedKeySets: what fetch-keys has not written to its end is passed over, and
+// no other file is.
+func TestUnfinishedKeySets(t *testing.T) {
+	e := mintToken(t, forge.Token{})
+	whole := &fstest.MapFile{Data: keysOf(t, e)}
+	for name, loads := range map[string]bool{
+		"token/keys/.b.json.part": true, "token/keys/b.json.part": false, "token/keys/.b.json": false, "token/keys/.b.part": false, ".b.json.part": true, "token/keys/.json.part.x": false,
+	} {
+		for what, data := range map[string][]byte{"half": whole.Data[:len(whole.Data)/2], "nothing": nil} {
+			trust, err := evidence.LoadTrust(fstest.MapFS{"token/keys/a.json": whole, name: &fstest.MapFile{Data: data}})
+			if (err == nil) != loads {
+				t.Errorf("%s of %s: LoadTrust = %v, want it to load: %t", name, what, err, loads)
+			}
+			if err == nil && len(trust.Anchors()) != 1 {
+				t.Errorf("%s: %d anchors", name, len(trust.Anchors()))
+			}
+		}
 	}
 }
