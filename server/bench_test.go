@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -15,10 +16,14 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/attestctl/attestctl/evidence"
+	"github.com/attestctl/attestctl/internal/forge"
 	"github.com/attestctl/attestctl/server"
+	"github.com/attestctl/attestctl/server/challenge"
 )
 
 // gcPercent is what serve sets.
@@ -87,6 +92,73 @@ func BenchmarkTokenAlone(b *testing.B) {
 	load(b, w.ca.client(), "https://"+l.Addr().String()+"/v1/secrets/again", raw)
 }
 
+// answered is evidence that answers a challenge.
+type answered struct {
+	text string
+	raw  []byte
+}
+
+// answers takes as many challenges, and has the machine answer each.
+func (w *world) answers(n int) []answered {
+	w.Helper()
+	m := forge.Machine{Technology: forge.AMDSEV, Keys: forge.NewKeys(forge.DefaultSeed)} // made once
+	list := make([]answered, n)
+	for i := range list {
+		text, nonce := w.challenge("nonced", nil)
+		e, err := m.Attest(nonce)
+		if err != nil {
+			w.Fatal(err)
+		}
+		raw, err := e.Binary()
+		if err != nil {
+			w.Fatal(err)
+		}
+		list[i] = answered{text, raw}
+	}
+	return list
+}
+
+// BenchmarkEvidence releases a secret for the evidence of a machine, by either engine.
+func BenchmarkEvidence(b *testing.B) {
+	for name, wasm := range map[string]bool{"rego": false, "wasm": true} {
+		b.Run(name, func(b *testing.B) {
+			collectLess(b)
+			w := started(b, func(w *world) {
+				w.o.Limits = server.Limits{Rate: 1e9, Burst: 1e9, Poll: -1}
+				w.o.Log = slog.New(slog.DiscardHandler)
+				w.o.WASM, w.o.UsedDir = wasm, "" // used challenges are kept in memory
+				w.file("secrets/secrets.yaml", "stores: {files: {dir: store}}\nsecrets:\n  nonced: {plaintext: true, binding: [nonce]}\n")
+			})
+			list := w.answers(b.N)
+			var next atomic.Int64
+			parallel(b, w.client, func() error {
+				a := list[next.Add(1)-1]
+				return once(b, w.client, w.url("/v1/secrets/nonced"), noncedSecret, a.raw, "Content-Type", octets, "Attestctl-Challenge", a.text)
+			})
+		})
+	}
+}
+
+// BenchmarkEvidenceAlone verifies such evidence, and does nothing else.
+func BenchmarkEvidenceAlone(b *testing.B) {
+	collectLess(b)
+	w := started(b)
+	a := w.answers(1)[0]
+	trust, err := loadTrust(w.trust)
+	if err != nil {
+		b.Fatal(err)
+	}
+	nonce := challenge.Nonce(a.text, [32]byte{})
+	parallel(b, w.client, func() error {
+		bundle, err := evidence.Load(bytes.NewReader(a.raw))
+		if err != nil {
+			return err
+		}
+		_, err = bundle.Verify(trust, evidence.Expect{Nonce: nonce[:], Now: w.clock.now()})
+		return err
+	})
+}
+
 // keysOf returns the RSA key of the trust directory that signed the token.
 func (w *world) keysOf(raw string) *rsa.PublicKey {
 	w.Helper()
@@ -131,8 +203,14 @@ func verifies(key *rsa.PublicKey, raw string) bool {
 	return json.Unmarshal(payload, &claims) == nil && claims["aud"] == audience
 }
 
-// load sends the request from many clients at once.
+// load sends the request with the token from many clients at once.
 func load(b *testing.B, c *http.Client, url, token string) {
+	b.Helper()
+	parallel(b, c, func() error { return once(b, c, url, helloSecret, nil, "Authorization", "Bearer "+token) })
+}
+
+// parallel is what many clients do at once.
+func parallel(b *testing.B, c *http.Client, do func() error) {
 	b.Helper()
 	if t, ok := c.Transport.(*http.Transport); ok {
 		t.MaxIdleConnsPerHost = 64
@@ -141,7 +219,7 @@ func load(b *testing.B, c *http.Client, url, token string) {
 	b.ResetTimer()
 	b.RunParallel(func(p *testing.PB) {
 		for p.Next() {
-			if err := once(b, c, url, token); err != nil {
+			if err := do(); err != nil {
 				b.Error(err)
 				return
 			}
@@ -151,20 +229,22 @@ func load(b *testing.B, c *http.Client, url, token string) {
 
 var errAnswer = errors.New("not the secret")
 
-func once(b *testing.B, c *http.Client, url, token string) error {
+func once(b *testing.B, c *http.Client, url, secret string, body []byte, headers ...string) error {
 	b.Helper()
-	req, err := http.NewRequestWithContext(b.Context(), http.MethodPost, url, http.NoBody)
+	req, err := http.NewRequestWithContext(b.Context(), http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Authorization", "Bearer "+token)
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
 	resp, err := c.Do(req)
 	if err != nil {
 		return err
 	}
 	defer closing(b, resp.Body)
 	data, err := io.ReadAll(resp.Body)
-	if err == nil && string(data) != helloSecret {
+	if err == nil && string(data) != secret {
 		err = fmt.Errorf("%w: %d %s", errAnswer, resp.StatusCode, data)
 	}
 	return err

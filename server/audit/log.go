@@ -45,11 +45,14 @@ type Log struct {
 	failed   error  // what ended the writing for good
 	closed   bool
 	closeErr error // good once ended is closed
+
+	company int // how many records the last batch had; run's own
 }
 
 // batch is what one write and one sync bring to disk.
 type batch struct {
 	lines []byte
+	count int
 	done  chan struct{} // closed afterwards
 	err   error         // good from then on
 }
@@ -127,6 +130,7 @@ func (l *Log) add(line []byte) *batch {
 		l.pending = &batch{done: make(chan struct{})}
 	}
 	l.pending.lines = append(append(l.pending.lines, line...), '\n')
+	l.pending.count++
 	select {
 	case l.wake <- struct{}{}:
 	default: // it is awake already
@@ -156,6 +160,7 @@ func (l *Log) run(tick <-chan time.Time) {
 	for {
 		select {
 		case <-l.wake:
+			l.gather()
 			l.flush()
 		case <-tick:
 			l.periodic()
@@ -165,6 +170,39 @@ func (l *Log) run(tick <-chan time.Time) {
 			return
 		}
 	}
+}
+
+// gatherTime is how long the first record of a batch waits for company at the most.
+const gatherTime = time.Millisecond
+
+// gather waits for as many records as the last batch had, if that had several: who
+// appended them has got an answer and comes again. A record that is alone never
+// waits.
+func (l *Log) gather() {
+	if l.company < 2 {
+		return
+	}
+	late := time.NewTimer(gatherTime)
+	defer late.Stop()
+	for l.waiting() < l.company {
+		select {
+		case <-l.wake:
+		case <-late.C:
+			return
+		case <-l.stop:
+			return
+		}
+	}
+}
+
+// waiting is how many records wait for the disk.
+func (l *Log) waiting() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.pending == nil {
+		return 0
+	}
+	return l.pending.count
 }
 
 // periodic adds a checkpoint if there are records that none vouches for.
@@ -185,6 +223,7 @@ func (l *Log) flush() {
 	if b == nil {
 		return
 	}
+	l.company = b.count
 	if err == nil {
 		err = l.write(b.lines)
 	}
