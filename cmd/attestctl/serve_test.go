@@ -144,6 +144,12 @@ func startServe(t *testing.T) *served {
 func startServeWith(t *testing.T, edit func([]string) []string) *served {
 	t.Helper()
 	dir, ca := serveTree(t)
+	return startServeIn(t, dir, ca, edit)
+}
+
+// startServeIn serves what is laid out, and what an earlier server left there.
+func startServeIn(t *testing.T, dir string, ca *testCA, edit func([]string) []string) *served {
+	t.Helper()
 	s := &served{TB: t, dir: dir, ca: ca, errs: &watched{more: make(chan struct{}, 1)}, code: make(chan int, 1)}
 	sys := serveSystem()
 	sys.stdin, sys.stdout, sys.stderr = strings.NewReader(""), io.Discard, s.errs
