@@ -59,6 +59,40 @@ func BenchmarkToken(b *testing.B) {
 	}
 }
 
+// BenchmarkDenial denies the same good evidence for reasons that only the server
+// knows. How long that takes must not tell them apart.
+func BenchmarkDenial(b *testing.B) {
+	collectLess(b)
+	w := started(b, func(w *world) {
+		w.o.Limits = server.Limits{Rate: 1e9, Burst: 1e9, Poll: -1}
+		w.o.Log = slog.New(slog.DiscardHandler)
+	})
+	m := forge.Machine{Technology: forge.AMDSEV, Keys: forge.NewKeys(forge.DefaultSeed)}
+	for _, c := range []struct{ name, secret string }{
+		{"no such secret", "nobody-has-this"}, {"no key", "db"}, {"used challenge", "nonced"},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			text, nonce := w.challenge(c.secret, nil)
+			e, err := m.Attest(nonce)
+			if err != nil {
+				b.Fatal(err)
+			}
+			raw, err := e.Binary()
+			if err != nil {
+				b.Fatal(err)
+			}
+			if c.secret == "nonced" { // used once, it is denied from then on
+				w.answer("/v1/secrets/nonced", text, nil, raw)
+			}
+			for b.Loop() {
+				if r := w.answer("/v1/secrets/"+c.secret, text, nil, raw); r.status != http.StatusForbidden {
+					b.Fatalf("%d %s", r.status, r.body)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkTokenAlone is the least that a server can do for the same token, behind the
 // same TLS: verify the signature under the one key that it has, and decode the claims.
 func BenchmarkTokenAlone(b *testing.B) {
