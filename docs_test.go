@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/attestctl/attestctl/evidence"
+	"github.com/attestctl/attestctl/server"
 )
 
 var update = flag.Bool("update", false, "rewrite what is generated")
@@ -49,9 +50,23 @@ Evidence is accepted only if no check has failed and none was left out. A check
 that is made for each PCR bank appears once a bank, with the bank in brackets:
 ` + "`tpm.quote.signature[sha256]`" + `. The IDs are stable.
 
-This page is made from the table in ` + "`evidence/checks.go`" + ` by a test.
+This page is made from the tables in ` + "`evidence/checks.go` and `server/checks.go`" + ` by a test.
 `)
-	for _, c := range evidence.Checks {
+	describe(t, &b, evidence.Checks)
+	b.WriteString(`
+# Checks of the server
+
+` + "`attestctl serve`" + ` makes these beside the others, for the demands of a secret. They
+stand in its audit log where they failed.
+`)
+	describe(t, &b, server.Checks)
+	return b.Bytes()
+}
+
+// describe writes a section a check.
+func describe(t *testing.T, b *bytes.Buffer, checks []evidence.CheckInfo) {
+	t.Helper()
+	for _, c := range checks {
 		for _, text := range []string{c.ID, c.Proves, c.Fails, c.Remedy, c.Spec} {
 			if strings.TrimSpace(text) == "" {
 				t.Errorf("check %q leaves a field empty", c.ID)
@@ -61,7 +76,6 @@ This page is made from the table in ` + "`evidence/checks.go`" + ` by a test.
 		if c.PerBank {
 			id += "[bank]"
 		}
-		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n- **fails when**: %s\n- **what to do**: %s\n- **follows**: %s\n", id, c.Proves, c.Fails, c.Remedy, c.Spec)
+		fmt.Fprintf(b, "\n## %s\n\n%s\n\n- **fails when**: %s\n- **what to do**: %s\n- **follows**: %s\n", id, c.Proves, c.Fails, c.Remedy, c.Spec)
 	}
-	return b.Bytes()
 }

@@ -45,8 +45,8 @@ func (d *decision) failedChecks() []string {
 }
 
 func knownCheck(id string) bool {
-	return slices.Contains(serverChecks, id) ||
-		slices.ContainsFunc(evidence.Checks, func(c evidence.CheckInfo) bool { return c.ID == id })
+	named := func(c evidence.CheckInfo) bool { return c.ID == id }
+	return slices.ContainsFunc(Checks, named) || slices.ContainsFunc(evidence.Checks, named)
 }
 
 // tell answers with the decision document.

@@ -12,17 +12,6 @@ import (
 	"github.com/attestctl/attestctl/server/secret"
 )
 
-// The checks that are the server's own, beside those of package evidence.
-const (
-	checkBound  = "evidence.bound"   // it is tied to the client as the secret wants it
-	checkEK     = "ek.trusted"       // the endorsement key is one of a genuine TPM
-	checkAge    = "evidence.age"     // it is as new as the secret wants it
-	checkFresh  = "challenge.fresh"  // the challenge is ours, for this secret and key, and not over
-	checkUnused = "challenge.unused" // it, or a token that answers none, was not used before
-)
-
-var serverChecks = []string{checkBound, checkEK, checkAge, checkFresh, checkUnused}
-
 // refuse is a denial by such a check.
 func (d *decision) refuse(check string, cause error) error {
 	d.record.Verdict = evidence.Refused.String()
