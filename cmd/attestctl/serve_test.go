@@ -218,6 +218,11 @@ func (s *served) get(url, token string) answered {
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
+	return s.do(req)
+}
+
+func (s *served) do(req *http.Request) answered {
+	s.Helper()
 	resp, err := s.client.Do(req)
 	if err != nil {
 		s.Fatal(err)
