@@ -3,13 +3,10 @@ package evidence_test
 import (
 	"bytes"
 	"encoding/hex"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-tpm-tools/proto/attest"
 	tpmpb "github.com/google/go-tpm-tools/proto/tpm"
@@ -18,101 +15,33 @@ import (
 	"github.com/attestctl/attestctl/evidence"
 	"github.com/attestctl/attestctl/evidence/tpm"
 	"github.com/attestctl/attestctl/internal/corpus"
-	"github.com/attestctl/attestctl/replay"
+	"github.com/attestctl/attestctl/internal/swtpm"
 )
 
-// softTPM is a swtpm process and the tpm2-tools that talk to it: a TPM and a
-// quoting client that share no line with this project.
+// softTPM is a software TPM and the tpm2-tools that talk to it: a TPM and a quoting
+// client that share no line with this project.
 type softTPM struct {
-	t   *testing.T
-	dir string
+	*swtpm.TPM
+
+	t *testing.T
 }
 
-// startTPM starts a TPM that answers on a socket in a directory of its own. It
-// is stopped, by its process, when the test ends.
 func startTPM(t *testing.T) *softTPM {
 	t.Helper()
-	for _, tool := range []string{"swtpm", "tpm2_createek", "tpm2_quote", "tpm2_pcrextend"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is not installed (Debian packages swtpm and tpm2-tools)", tool)
-		}
-	}
-	s := &softTPM{t, t.TempDir()}
-	sock := filepath.Join(s.dir, "tpm.sock")
-	cmd := exec.CommandContext(t.Context(), "swtpm", "socket", "--tpm2", "--tpmstate", "dir="+s.dir,
-		"--server", "type=unixio,path="+sock, "--ctrl", "type=unixio,path="+sock+".ctrl", "--flags", "not-need-init,startup-clear")
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	for range 500 {
-		if _, err := os.Stat(sock); err == nil {
-			return s
-		}
-		time.Sleep(10 * time.Millisecond) // another process: nothing here can be waited for
-	}
-	t.Fatalf("swtpm did not start: %s", &out)
-	return nil
+	return &softTPM{swtpm.Start(t, "tpm2_createek", "tpm2_quote", "tpm2_pcrextend"), t}
 }
 
 // run runs a tool and clears the few slots that a TPM has for loaded keys,
 // which a resource manager would do.
 func (s *softTPM) run(tool string, args ...string) {
 	s.t.Helper()
-	s.tool(tool, args...)
-	s.tool("tpm2_flushcontext", "-t")
-}
-
-func (s *softTPM) tool(tool string, args ...string) {
-	s.t.Helper()
-	cmd := exec.CommandContext(s.t.Context(), tool, args...)
-	cmd.Dir = s.dir
-	cmd.Env = append(os.Environ(), "TPM2TOOLS_TCTI=swtpm:path="+filepath.Join(s.dir, "tpm.sock"))
-	if out, err := cmd.CombinedOutput(); err != nil {
-		s.t.Fatalf("%s %s: %v\n%s", tool, strings.Join(args, " "), err, out)
-	}
+	s.Tool(s.t, tool, args...)
+	s.Tool(s.t, "tpm2_flushcontext", "-t")
 }
 
 func (s *softTPM) file(name string) []byte {
 	s.t.Helper()
-	data, err := os.ReadFile(filepath.Join(s.dir, name))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return data
-}
-
-// extend measures a log's events as a firmware would.
-func (s *softTPM) extend(raw []byte) {
-	s.t.Helper()
-	log, err := replay.ParseLog(raw, replay.LogOptions{})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	var args []string
-	for i := range log.Events {
-		e := &log.Events[i]
-		if e.UntrustedType().String() == "EV_NO_ACTION" {
-			continue
-		}
-		var digests []string
-		for _, a := range log.Algs() {
-			digests = append(digests, fmt.Sprintf("%v=%x", a, e.Digest(a)))
-		}
-		args = append(args, fmt.Sprintf("%d:%s", e.PCR, strings.Join(digests, ",")))
-		if len(args) == 8 || i == len(log.Events)-1 {
-			s.run("tpm2_pcrextend", args...)
-			args = nil
-		}
-	}
-	if len(args) > 0 {
-		s.run("tpm2_pcrextend", args...)
-	}
+	return s.Read(s.t, name)
 }
 
 func realLog(tb testing.TB, name string) []byte {
@@ -132,7 +61,7 @@ func TestSoftwareTPM(t *testing.T) {
 		t.Run(alg, func(t *testing.T) {
 			s := startTPM(t)
 			log := realLog(t, "ubuntu-2404-amd-sevsnp.bin")
-			s.extend(log)
+			s.Boot(t, log)
 			s.run("tpm2_createek", "-c", "ek.ctx", "-G", alg, "-u", "ek.pub")
 			s.run("tpm2_createak", "-C", "ek.ctx", "-c", "ak.ctx", "-G", alg, "-g", "sha256", "-u", "ak.pub", "-n", "ak.name")
 			nonce := "00112233445566778899aabbccddeeff"

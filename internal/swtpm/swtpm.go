@@ -95,6 +95,16 @@ func (s *TPM) File(tb testing.TB, name string, data []byte) {
 	}
 }
 
+// Read reads a file out of it.
+func (s *TPM) Read(tb testing.TB, name string) []byte {
+	tb.Helper()
+	data, err := os.ReadFile(filepath.Join(s.dir, name))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return data
+}
+
 // Boot measures the events of a log as a firmware would.
 func (s *TPM) Boot(tb testing.TB, raw []byte) {
 	tb.Helper()

@@ -1,19 +1,15 @@
 package wrap_test
 
 import (
-	"bytes"
 	"crypto/rand"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/google/go-tpm/tpm2"
 	"github.com/google/go-tpm/tpm2/transport"
 
 	"github.com/attestctl/attestctl/evidence/tpm"
+	"github.com/attestctl/attestctl/internal/swtpm"
 	"github.com/attestctl/attestctl/server/wrap"
 )
 
@@ -26,35 +22,12 @@ type softTPM struct {
 	ek, ak *tpm2.CreatePrimaryResponse
 }
 
-// startTPM starts a TPM and makes its keys. It is stopped, by its process, when the
-// test ends.
+// startTPM starts a TPM and makes its keys.
 func startTPM(tb testing.TB, ek tpm2.TPMTPublic) *softTPM {
 	tb.Helper()
-	if _, err := exec.LookPath("swtpm"); err != nil {
-		tb.Skip("swtpm is not installed (Debian package swtpm)")
-	}
-	dir := tb.TempDir()
-	sock := filepath.Join(dir, "tpm.sock")
-	cmd := exec.CommandContext(tb.Context(), "swtpm", "socket", "--tpm2", "--tpmstate", "dir="+dir,
-		"--server", "type=unixio,path="+sock, "--flags", "not-need-init,startup-clear")
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	for range 500 {
-		if _, err := os.Stat(sock); err == nil {
-			break
-		}
-		time.Sleep(10 * time.Millisecond) // another process: nothing here can be waited for
-	}
-	conn, err := net.Dial("unix", sock)
+	conn, err := net.Dial("unix", swtpm.Start(tb).Socket)
 	if err != nil {
-		tb.Fatalf("swtpm did not start: %v %s", err, &out)
+		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = conn.Close() })
 	s := &softTPM{TB: tb, TPM: transport.FromReadWriter(conn)}
