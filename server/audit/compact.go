@@ -77,16 +77,18 @@ func (s *scanner) string() bool {
 	if !s.skip('"') {
 		return false
 	}
-	for s.at < len(s.text) {
-		c := s.text[s.at]
-		s.at++
-		switch {
+	for at := s.at; at < len(s.text); at++ { // most of a text is in strings
+		switch c := s.text[at]; {
 		case c == '"':
+			s.at = at + 1
 			return true
 		case c < ' ' || c > '~':
 			return false
-		case c == '\\' && !s.escape():
-			return false
+		case c == '\\':
+			if s.at = at + 1; !s.escape() {
+				return false
+			}
+			at = s.at - 1
 		}
 	}
 	return false
