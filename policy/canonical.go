@@ -12,8 +12,13 @@ import (
 // it: what decoding into maps and encoding again gives, without the maps. extra are
 // members of the outermost object, in the place of those that have their names.
 func canonicalJSON(raw []byte, extra ...canonicalMember) ([]byte, error) {
+	return canonicalAt(0, raw, extra)
+}
+
+// canonicalAt does so for a value that stands so deep in a document.
+func canonicalAt(depth int, raw []byte, extra []canonicalMember) ([]byte, error) {
 	w := canonicalWriter{jsonText: jsonText{text: string(raw)}, out: make([]byte, 0, len(raw)+len(raw)/2), extra: extra}
-	if err := w.value(0); err != nil {
+	if err := w.value(depth); err != nil {
 		return nil, fmt.Errorf("encoding the input: %w", err)
 	}
 	if w.at != len(w.text) {
@@ -31,36 +36,43 @@ func encodeCanonical(v any, extra ...canonicalMember) ([]byte, error) {
 	return canonicalJSON(raw, extra...)
 }
 
-// appendCanonical appends what v encodes to. It goes over maps and lists by itself,
-// which encoding/json does by reflection.
-func appendCanonical(b []byte, v any) ([]byte, error) {
+// appendCanonical appends what v encodes to, which stands so deep in a document. It
+// goes over maps and lists by itself, which encoding/json does by reflection.
+func appendCanonical(b []byte, v any, depth int) ([]byte, error) {
+	if depth > maxJSONDepth {
+		return nil, errJSONDeep
+	}
 	switch v := v.(type) {
 	case string:
 		return appendQuoted(b, v), nil
 	case []any:
 		if v != nil {
-			return appendList(b, v)
+			return appendList(b, v, depth+1)
 		}
 	case map[string]any:
 		if v != nil {
-			return appendMap(b, v, appendCanonical)
+			return appendMap(b, v, func(b []byte, v any) ([]byte, error) { return appendCanonical(b, v, depth+1) })
 		}
 	case map[string]string:
 		if v != nil {
 			return appendMap(b, v, func(b []byte, text string) ([]byte, error) { return appendQuoted(b, text), nil })
 		}
 	}
-	text, err := encodeCanonical(v)
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the input: %w", err)
+	}
+	text, err := canonicalAt(depth, raw, nil)
 	return append(b, text...), err
 }
 
-func appendList(b []byte, list []any) (_ []byte, err error) {
+func appendList(b []byte, list []any, depth int) (_ []byte, err error) {
 	b = append(b, '[')
 	for i, v := range list {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		if b, err = appendCanonical(b, v); err != nil {
+		if b, err = appendCanonical(b, v, depth); err != nil {
 			return nil, err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -110,7 +111,7 @@ func TestCanonicalFormRandom(t *testing.T) {
 			t.Fatal(err)
 		}
 		agree(t, raw)
-		if text, err := appendCanonical([]byte("x"), doc); err != nil || string(text) != "x"+string(raw) {
+		if text, err := appendCanonical([]byte("x"), doc, 0); err != nil || string(text) != "x"+string(raw) {
 			t.Errorf("appendCanonical of %s: %s, %v", raw, text, err)
 		}
 	}
@@ -186,4 +187,37 @@ func FuzzCanonicalForm(f *testing.F) {
 			agree(t, raw)
 		}
 	})
+}
+
+// TestDeepInput: what one engine would not read is no input for the other.
+func TestDeepInput(t *testing.T) {
+	p := policyOf(t, "package attest\n\ndefault allow := false\n\nallow if input.request.a\n", "{}")
+	reference, wasm := enginesOf(t, p, Limits{Deadline: time.Minute})
+	claim := &claims.Claims{Schema: claims.Schema}
+	empty, err := InputOf(claim, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for brackets, fits := range map[int]bool{1: true, maxJSONDepth - 2: true, maxJSONDepth - 1: true, maxJSONDepth: false, 2 * maxJSONDepth: false} {
+		var nested any = []any{}
+		for range brackets - 1 {
+			nested = []any{nested}
+		}
+		request := map[string]any{"a": nested}
+		for _, made := range []func() (Input, error){
+			func() (Input, error) { return InputOf(claim, request) },
+			func() (Input, error) { return empty.WithRequest(request) },
+		} {
+			in, err := made()
+			if (err == nil) != fits {
+				t.Errorf("%d brackets: %v", brackets, err)
+			}
+			if err != nil {
+				continue
+			}
+			if got, want := decide(t, wasm, in), decide(t, reference, in); !got.Allow || !want.Allow {
+				t.Errorf("%d brackets: wasm %+v, rego %+v", brackets, got, want)
+			}
+		}
+	}
 }

@@ -60,7 +60,7 @@ func InputOf(c *claims.Claims, request map[string]any) (Input, error) {
 	bare.Checks, bare.Token = nil, nil
 	var extra []canonicalMember
 	add := func(name string, v any) error {
-		text, err := appendCanonical(make([]byte, 0, extraSize), v)
+		text, err := appendCanonical(make([]byte, 0, extraSize), v, 1)
 		extra = append(extra, canonicalMember{name, text})
 		return err
 	}

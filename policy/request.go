@@ -43,7 +43,7 @@ func (in Input) WithRequest(request map[string]any) (Input, error) {
 	if _, twice := doc["request"]; twice {
 		return Input{}, ErrRequestTwice
 	}
-	text, err := encodeCanonical(request)
+	text, err := appendCanonical(nil, request, 1)
 	if err != nil {
 		return Input{}, err
 	}

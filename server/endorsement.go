@@ -1,7 +1,9 @@
 package server
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"net/http"
 
@@ -91,6 +93,8 @@ func (d *decision) wrapped(a *answer) (*answer, error) {
 		}
 		a = &answer{contentType: wrap.ContentType, body: body}
 		d.record.Binding = string(secret.AK)
+		sum := sha256.Sum256(d.ek.public)
+		d.record.EKSHA256 = hex.EncodeToString(sum[:])
 	}
 	d.record.Released = true
 	return a, nil

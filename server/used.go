@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/attestctl/attestctl/internal/ownfile"
 	"github.com/attestctl/attestctl/server/challenge"
 )
 
@@ -58,8 +59,16 @@ func openPrivate(dir, name string) (*os.Root, error) {
 		return nil, err
 	}
 	defer root.Close() //nolint:errcheck // only opened from
+	info, err := root.Stat(".")
+	if err != nil {
+		return nil, err
+	}
+	// Who may write here can put an empty folder in the place of one that is full.
+	if err := ownfile.Unwritable(dir, info); err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
 	if err := root.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
-	return root.OpenRoot(name)
+	return ownfile.Enter(root, name, ownfile.Unwritable)
 }

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/base64"
@@ -150,6 +151,13 @@ func TestWrap(t *testing.T) {
 				t.Errorf("audit %+v", rec)
 			}
 			bindings = append(bindings, rec.Binding)
+			sum, want := sha256.Sum256(w.ek.TPMTPublic()), ""
+			if rec.Binding == "ak" {
+				want = hex.EncodeToString(sum[:])
+			}
+			if rec.EKSHA256 != want {
+				t.Errorf("EK %q in the audit log, want %q", rec.EKSHA256, want)
+			}
 		}
 		if !slices.Equal(bindings, []string{"ak", "ak", "ak", "key"}) {
 			t.Errorf("bindings in the audit log: %q", bindings)

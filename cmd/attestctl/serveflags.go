@@ -34,7 +34,7 @@ func (s *serve) expectFlags(c *cobra.Command) {
 	f.StringVar(&o.TokenNonce, "token-nonce", "", "the one `NONCE` of tokens that answer no challenge; it proves nothing of freshness")
 	f.Var(&parsed[[]int]{&o.RequirePCRs, parsePCRs, "LIST", ""}, "require-pcrs", "PCRs that must be quoted and explained (default 0-9,14)")
 	f.Uint32Var(&o.VMPL, "vmpl", 0, "privilege `LEVEL` that an SEV-SNP report must have been asked for at")
-	f.Var(&parsed[time.Duration]{&o.CollateralAge, parseAge, "AGE", ""}, "max-age", "refuse revocation lists and collateral older than AGE: 36h, 30d")
+	f.Var(&parsed[time.Duration]{&o.CollateralAge, parseAge, "AGE", ""}, "max-collateral-age", "refuse revocation lists and collateral older than AGE: 36h, 30d")
 	f.Uint32Var(&o.MinEvaluationDataNumber, "min-evaluation-number", 0, "lowest tcbEvaluationDataNumber `N` of Intel's collateral")
 	f.Var(&parsed[time.Duration]{&o.MaxAge, parseAge, "AGE", ""}, "max-evidence-age", "refuse evidence older than AGE, for secrets without a max_age")
 }

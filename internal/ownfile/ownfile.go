@@ -24,8 +24,14 @@ type Rule func(path string, info fs.FileInfo) error
 // AnyMode allows all.
 func AnyMode(string, fs.FileInfo) error { return nil }
 
-// Private refuses what others than its owner may do anything with.
+var errForeign = errors.New("it is another user's")
+
+// Private refuses what is neither this user's nor root's, and what others than its
+// owner may do anything with.
 func Private(path string, info fs.FileInfo) error {
+	if foreign(info) {
+		return hint.New(errForeign, "chown it to the user who runs this: "+path)
+	}
 	mode := info.Mode().Perm()
 	if runtime.GOOS == "windows" || mode&0o077 == 0 {
 		return nil
@@ -37,8 +43,12 @@ func Private(path string, info fs.FileInfo) error {
 	return hint.New(fmt.Errorf("mode %04o lets others than its owner in", mode), "chmod "+want+" "+path)
 }
 
-// Unwritable refuses what others than its owner may change.
+// Unwritable refuses what is neither this user's nor root's, and what others than its
+// owner may change.
 func Unwritable(path string, info fs.FileInfo) error {
+	if foreign(info) {
+		return hint.New(errForeign, "chown it to the user who runs this: "+path)
+	}
 	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o022 != 0 {
 		return hint.New(fmt.Errorf("mode %04o lets others than its owner write", mode), "chmod go-w "+path)
 	}

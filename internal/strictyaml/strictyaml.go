@@ -1,4 +1,4 @@
-// Package strictyaml decodes small YAML documents that have one reading.
+// Package strictyaml decodes small YAML documents without what makes YAML dangerous.
 package strictyaml
 
 import (
@@ -25,7 +25,8 @@ const maxDepth = 8 // nested brackets, or list dashes on one line
 // Decode reads one document of at most MaxSize bytes that is a map with something
 // in it, as a map without an order or one that keeps it. Keys are text and stand once.
 // What makes YAML dangerous or ambiguous is refused: anchors, aliases, merge keys,
-// tags, directives, and more than one document. An error is one line and shows no value.
+// tags, directives, and more than one document. Numbers are read as YAML 1.1 does, 010 as
+// 8: what depends on one is to look at its range. An error is one line and shows no value.
 func Decode[M map[string]any | yaml.MapSlice](data []byte) (M, error) {
 	switch {
 	case len(data) > MaxSize:

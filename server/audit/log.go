@@ -29,9 +29,11 @@ type file interface {
 
 // Log writes an audit log. It is safe for concurrent use.
 type Log struct {
-	file file
-	key  ed25519.PrivateKey
-	now  func() time.Time
+	file   file
+	key    ed25519.PrivateKey
+	now    func() time.Time
+	size   int64                  // bytes of the file, as far as this writer knows; run's own
+	intact func(size int64) error // wants the file to be where it was, and of this size
 
 	every int
 
@@ -237,6 +239,9 @@ func (l *Log) flush() {
 }
 
 func (l *Log) write(lines []byte) error {
+	if err := l.intact(l.size); err != nil {
+		return err
+	}
 	if n, err := l.file.Write(lines); err != nil {
 		return fmt.Errorf("writing: %w", err)
 	} else if n != len(lines) {
@@ -245,7 +250,8 @@ func (l *Log) write(lines []byte) error {
 	if err := l.file.Sync(); err != nil {
 		return fmt.Errorf("bringing to disk: %w", err)
 	}
-	return nil
+	l.size += int64(len(lines))
+	return l.intact(l.size)
 }
 
 // Close brings to disk what waits, ends the log with a checkpoint and gives up the

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 
@@ -52,6 +53,7 @@ func Open(path string, key ed25519.PrivateKey, o Options) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the audit log: %w", err)
 	}
+	l.intact = func(size int64) error { return stillThere(path, f, size) }
 	if err := l.take(f); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the audit log %s: %w", path, err), f.Close())
 	}
@@ -73,7 +75,8 @@ func newLog(key ed25519.PrivateKey, o Options) (*Log, error) {
 	}
 	return &Log{
 		key: key, now: o.Now, every: o.Every,
-		wake: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{}),
+		intact: func(int64) error { return nil },
+		wake:   make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{}),
 	}, nil
 }
 
@@ -99,7 +102,26 @@ func (l *Log) take(f *os.File) error {
 	if _, err := f.Seek(w.sum.Bytes, io.SeekStart); err != nil {
 		return err
 	}
+	l.size = w.sum.Bytes
 	return l.begin(f, w.chain, cut)
+}
+
+// ErrMoved is the error of a log whose file is not the one at its path any more, or
+// not as long as what was written: it was removed, replaced, cut or written to.
+var ErrMoved = errors.New("the file of the audit log was moved, removed or changed")
+
+// stillThere wants the file to be the one that its path names, and of this size. What
+// is written to a file without a name is written down nowhere.
+func stillThere(path string, f *os.File, size int64) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	named, err := os.Lstat(path) //nolint:gosec // the path is the operator's
+	if errors.Is(err, fs.ErrNotExist) || err == nil && (!os.SameFile(info, named) || info.Size() != size) {
+		err = hint.New(ErrMoved, "end the server before the file is moved; it begins another when it starts")
+	}
+	return err
 }
 
 // walk goes over the lines that are there.

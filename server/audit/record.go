@@ -33,6 +33,7 @@ type Record struct {
 	Released  bool   `json:"released"`            // the secret was given out; only where Result allows it
 	Binding   string `json:"binding,omitempty"`   // how the evidence was bound to the client
 	Challenge string `json:"challenge,omitempty"` // digest of the challenge
+	EKSHA256  string `json:"ek_sha256,omitempty"` // of the public area that it was wrapped for
 	Error     string `json:"error,omitempty"`     // the class of what went wrong, one word
 
 	// InputDigest is "sha256:" and hex of the bytes of Input as they are in the

@@ -28,6 +28,7 @@ type DirUsed struct {
 
 	mu      sync.Mutex
 	cleaned time.Time
+	scan    *os.File // the directory while it is gone through; nil between two times
 }
 
 // NewDirUsed returns the store in dir, which stays the caller's to close. No end may be
@@ -93,37 +94,47 @@ func (u *DirUsed) create(name string, until time.Time) error {
 // grows with the life; that of challenges is cleaned every minute.
 const cleanShare = 144
 
-// clean removes the files of what is over, unless that was done a short time ago or is
-// being done.
+// cleanStep is how many files are looked at on the way of one request.
+const cleanStep = 256
+
+// clean removes files of what is over, unless that was done a short time ago or is
+// being done. It goes on where the last call has stopped.
 func (u *DirUsed) clean(now time.Time) error {
 	if !u.mu.TryLock() {
 		return nil
 	}
 	defer u.mu.Unlock()
-	if since := now.Sub(u.cleaned); since >= 0 && since < max(slack, u.longest/cleanShare) {
+	if since := now.Sub(u.cleaned); u.scan == nil && since >= 0 && since < max(slack, u.longest/cleanShare) {
 		return nil
 	}
-	d, err := u.dir.Open(".")
-	if err != nil {
-		return err
+	done, err := u.step(now)
+	if u.scan != nil && (done || err != nil) { // an error is met again from the start
+		err = errors.Join(err, u.scan.Close())
+		u.scan = nil
 	}
-	defer d.Close() //nolint:errcheck // only read from
-	for {
-		list, err := d.ReadDir(1 << 10)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		for _, e := range list {
-			if err := u.cleanOne(e, now); err != nil && !errors.Is(err, fs.ErrNotExist) { // a replica was faster
-				return err
-			}
+	if done && err == nil {
+		u.cleaned = now
+	}
+	return err
+}
+
+// step looks at the next files, and reports whether there are no more.
+func (u *DirUsed) step(now time.Time) (done bool, err error) {
+	if u.scan == nil {
+		if u.scan, err = u.dir.Open("."); err != nil {
+			return false, err
 		}
 	}
-	u.cleaned = now
-	return nil
+	list, err := u.scan.ReadDir(cleanStep)
+	if errors.Is(err, io.EOF) {
+		return true, nil
+	}
+	for _, e := range list {
+		if err := u.cleanOne(e, now); err != nil && !errors.Is(err, fs.ErrNotExist) { // a replica was faster
+			return false, err
+		}
+	}
+	return false, err
 }
 
 func (u *DirUsed) cleanOne(e fs.DirEntry, now time.Time) error {
@@ -131,8 +142,18 @@ func (u *DirUsed) cleanOne(e fs.DirEntry, now time.Time) error {
 		return nil
 	}
 	until, ok, err := u.end(e.Name())
-	if err != nil || !ok || !over(until, now) {
+	if err != nil {
 		return err
+	}
+	if !ok { // nobody writes to it for as long as it could count
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		until = info.ModTime().Add(u.longest)
+	}
+	if !over(until, now) {
+		return nil
 	}
 	return u.dir.Remove(e.Name())
 }
@@ -144,7 +165,7 @@ func isID(name string) bool {
 }
 
 // end reads when the challenge of a file is over. A file that does not say so is
-// being written, or was when the power went: it is not ok, and stays.
+// being written, or was when the power went: it is not ok.
 func (u *DirUsed) end(name string) (until time.Time, ok bool, err error) {
 	const most = 24 // bytes
 	f, err := u.dir.Open(name)

@@ -141,6 +141,48 @@ func TestDirLong(t *testing.T) {
 	}
 }
 
+// A request looks at some of the files only, and the next ones at the others.
+func TestDirCleansInSteps(t *testing.T) {
+	const many, others = 1000, 20
+	c := newClock()
+	dir := t.TempDir()
+	u := newDir(t, c, openRoot(t, dir))
+	for n := range many {
+		name := filepath.Join(dir, nameOf([32]byte{1, byte(n), byte(n >> 8)}))
+		if err := os.WriteFile(name, fmt.Appendf(nil, "%d\n", c.now().Unix()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.pass(2 * time.Minute)
+	uses(t, u, [32]byte{2}, c.now().Add(life), nil)
+	if left := len(names(t, dir)); left < many/2 {
+		t.Errorf("%d files are left of %d after one request", left, many)
+	}
+	for n := range others {
+		uses(t, u, [32]byte{3, byte(n)}, c.now().Add(life), nil)
+	}
+	if left := len(names(t, dir)); left != 1+others {
+		t.Errorf("%d files are left, want %d", left, 1+others)
+	}
+}
+
+// A file that a crash left empty is over when nothing of its time can be good.
+func TestDirUnfinished(t *testing.T) {
+	c := newClock()
+	dir := t.TempDir()
+	name := filepath.Join(dir, nameOf([32]byte{1}))
+	if err := os.WriteFile(name, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(name, c.now(), c.now()); err != nil {
+		t.Fatal(err)
+	}
+	c.pass(challenge.MaxLife + time.Minute - 1)
+	uses(t, newDir(t, c, openRoot(t, dir)), [32]byte{1}, c.now().Add(life), challenge.ErrUsed)
+	c.pass(1)
+	uses(t, newDir(t, c, openRoot(t, dir)), [32]byte{1}, c.now().Add(life), nil)
+}
+
 // What is not a file of the store is neither read, nor followed, nor removed, and
 // where it has the name of a challenge, that one cannot be used.
 func TestDirHostile(t *testing.T) {
