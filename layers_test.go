@@ -62,7 +62,7 @@ var layers = map[string][]string{
 	"server/secret":    {"evidence/strictjson", "internal/hint", "internal/ownfile", "internal/strictyaml"},
 	"server": {
 		"server/audit", "server/challenge", "server/seal", "server/secret", "server/wrap", "internal/appraise", "policy",
-		"evidence", "evidence/strictjson", "evidence/tpm", "internal/hint",
+		"evidence", "evidence/strictjson", "evidence/tpm", "internal/hint", "internal/ownfile",
 	},
 
 	"cmd/attestctl": {
