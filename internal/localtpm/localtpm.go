@@ -1,7 +1,7 @@
 // Package localtpm is the TPM of this machine: it attests with a key of the TPM,
 // names the endorsement key and activates credentials. It makes nothing persistent,
-// and leaves nothing loaded behind. What a TPM says is believed here, since its user
-// named it; a verifier believes none of it.
+// and leaves nothing loaded behind unless it is stopped on the way. What a TPM says is
+// believed here, since its user named it; a verifier believes none of it.
 package localtpm
 
 import (

@@ -2,6 +2,7 @@ package wrap_test
 
 import (
 	"crypto/rand"
+	"errors"
 	"net"
 	"testing"
 
@@ -144,5 +145,27 @@ func TestSoftwareTPM(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPublicOnly: a TPM takes the public area of anybody's AK, and gives nothing out for
+// a key that it does not have: what a genuine EK opens shows that the AK is beside it.
+func TestPublicOnly(t *testing.T) {
+	victim, thief := startTPM(t, tpm2.ECCEKTemplate), startTPM(t, tpm2.ECCEKTemplate)
+	sealed, err := wrap.Seal(rand.Reader, thief.public(), victim.ak.Name.Buffer, []byte("inner"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := tpm2.LoadExternal{InPublic: victim.ak.OutPublic, Hierarchy: tpm2.TPMRHNull}.Execute(thief)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(loaded.Name.Buffer) != string(victim.ak.Name.Buffer) {
+		t.Fatalf("the TPM calls it %x, want %x", loaded.Name.Buffer, victim.ak.Name.Buffer)
+	}
+	thief.ak = &tpm2.CreatePrimaryResponse{ObjectHandle: loaded.ObjectHandle, Name: loaded.Name}
+	inner, err := wrap.Open(sealed, thief.activate)
+	if !errors.Is(err, tpm2.TPMRCAuthUnavailable) || inner != nil {
+		t.Errorf("Open = %q, %v, want TPM_RC_AUTH_UNAVAILABLE", inner, err)
 	}
 }
