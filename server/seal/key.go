@@ -171,11 +171,10 @@ func ownKey(priv *ecdsa.PrivateKey) (*ClientKey, error) {
 	if priv == nil || priv.Curve == nil || priv.X == nil || priv.Y == nil || priv.D == nil { //nolint:staticcheck // asks no more than whether there is one
 		return nil, errors.New("no key to open with")
 	}
-	d, err := priv.Bytes()
+	d, err := priv.Bytes() // of package ecdsa's own copy, which others use: not to be cleared
 	if err != nil {
 		return nil, fmt.Errorf("the key to open with: %w", err)
 	}
-	defer clear(d)
 	for _, c := range curves {
 		if c.curve != priv.Curve {
 			continue
