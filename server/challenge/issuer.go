@@ -102,9 +102,14 @@ func (i *Issuer) Rotate() error {
 	return nil
 }
 
+// maxDraws is how often Issue draws for a nonce that it can use. One in 256 is not;
+// where so many in a row are not, the source is no source of randomness.
+const maxDraws = 32
+
 // Issue makes a challenge for one secret and for the client's key with this RFC 7638
-// thumbprint, zero for none. It is an error if the secret has no name or there is no
-// randomness.
+// thumbprint, zero for none. Its nonce does not end in a zero byte: report data of 64
+// bytes that is a nonce with zeros behind it could be that of a shorter one, and is
+// refused. It is an error if the secret has no name or there is no randomness.
 func (i *Issuer) Issue(secret string, thumbprint [32]byte) (Challenge, error) {
 	if secret == "" {
 		return Challenge{}, errors.New("a challenge is for a secret, and this one has no name")
@@ -114,19 +119,32 @@ func (i *Issuer) Issue(secret string, thumbprint [32]byte) (Challenge, error) {
 	if len(i.keys) == 0 {
 		return Challenge{}, errors.New("the issuer of challenges has no key")
 	}
-	h := &i.keys[0]
+	for range maxDraws {
+		w, err := i.draw(&i.keys[0], secret, thumbprint)
+		if err != nil {
+			return Challenge{}, fmt.Errorf("making a challenge: %w", err)
+		}
+		if c := w.challenge(thumbprint); c.Nonce[len(c.Nonce)-1] != 0 {
+			return c, nil
+		}
+	}
+	return Challenge{}, errors.New("making a challenge: the source of randomness repeats itself")
+}
+
+// draw makes a challenge with a key that the issuer holds.
+func (i *Issuer) draw(h *held, secret string, thumbprint [32]byte) (*wire, error) {
 	var w wire
 	w[0] = version
 	copy(w[versionSize:], h.id[:])
 	w.setExpires(i.now().Add(i.life))
 	if _, err := io.ReadFull(i.random, w[randomOffset:originOffset]); err != nil {
-		return Challenge{}, fmt.Errorf("making a challenge: %w", err)
+		return nil, err
 	}
 	origin := h.key.origin(&w)
 	copy(w[originOffset:], origin[:])
 	mac := h.key.mac(&w, secret, thumbprint)
 	copy(w[macOffset:], mac[:])
-	return w.challenge(thumbprint), nil
+	return &w, nil
 }
 
 // Check returns the challenge with this text, if this server made it for the secret

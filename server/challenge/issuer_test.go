@@ -155,6 +155,53 @@ func TestNoRandomness(t *testing.T) {
 	accepts(t, i, got, thumb)
 }
 
+// TestNonceEnds: report data that is the nonce with zeros behind it is refused if the
+// nonce ends in a zero byte, so no honest client is given such a nonce.
+func TestNonceEnds(t *testing.T) {
+	i := newIssuer(t, newClock(), 1)
+	for n := range 4096 { // 16 would, by chance
+		thumbprint := [32]byte{byte(n), byte(n >> 8)}
+		c := issue(t, i, thumbprint)
+		if c.Nonce[31] == 0 {
+			t.Fatalf("challenge %d has the nonce %x", n, c.Nonce)
+		}
+		accepts(t, i, c, thumbprint)
+	}
+}
+
+// sevens is a source of randomness that says the same for ever.
+type sevens struct{}
+
+func (sevens) Read(p []byte) (int, error) {
+	for n := range p {
+		p[n] = 7
+	}
+	return len(p), nil
+}
+
+// TestRepeatedRandomness: drawing for another nonce ends.
+func TestRepeatedRandomness(t *testing.T) {
+	i, err := challenge.NewIssuer(newClock().now, sevens{}, life)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	for n := range 4096 {
+		c, err := i.Issue("db-key", [32]byte{byte(n), byte(n >> 8)})
+		switch {
+		case err == nil && c.Nonce[31] == 0:
+			t.Fatalf("thumbprint %d has the nonce %x", n, c.Nonce)
+		case err != nil && c != challenge.Challenge{}:
+			t.Fatalf("%v comes with %+v", err, c)
+		case err != nil:
+			refused++
+		}
+	}
+	if refused == 0 {
+		t.Error("no nonce of 4096 ends in a zero byte")
+	}
+}
+
 func TestZeroIssuer(t *testing.T) {
 	var i challenge.Issuer
 	refuses(t, &i, issue(t, newIssuer(t, newClock(), 1), thumb).Text, "db-key", thumb, challenge.ErrForged)
