@@ -3,6 +3,7 @@ package policy
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -163,6 +164,22 @@ func TestNoCanonicalForm(t *testing.T) {
 		}
 		if v, err := termOf([]byte(raw)); err == nil && !strings.Contains(raw, `":1,"`) {
 			t.Errorf("termOf(%.40q) = %v, want an error", raw, v)
+		}
+	}
+}
+
+// TestDeepText: neither reader goes deeper than the other engine would.
+func TestDeepText(t *testing.T) {
+	for brackets, fits := range map[int]bool{1: true, maxJSONDepth: true, maxJSONDepth + 1: false, 1000: false} {
+		for _, pair := range [][2]string{{"[", "]"}, {`{"a":`, "}"}} {
+			inner := pair[0] + "1" + pair[1]
+			raw := []byte(strings.Repeat(pair[0], brackets-1) + inner + strings.Repeat(pair[1], brackets-1))
+			if _, err := canonicalJSON(raw); errors.Is(err, errJSONDeep) == fits {
+				t.Errorf("canonicalJSON of %d times %s: %v", brackets, pair[0], err)
+			}
+			if _, err := termOf(raw); errors.Is(err, errJSONDeep) == fits {
+				t.Errorf("termOf of %d times %s: %v", brackets, pair[0], err)
+			}
 		}
 	}
 }

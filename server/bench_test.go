@@ -29,6 +29,22 @@ import (
 // gcPercent is what serve sets.
 const gcPercent = 400
 
+// byEither runs a benchmark with either engine, on a server that holds nobody back.
+func byEither(b *testing.B, edit func(*world), run func(*testing.B, *world)) {
+	b.Helper()
+	for name, wasm := range map[string]bool{"rego": false, "wasm": true} {
+		b.Run(name, func(b *testing.B) {
+			collectLess(b)
+			run(b, started(b, func(w *world) {
+				w.o.Limits = server.Limits{Rate: 1e9, Burst: 1e9, Poll: -1}
+				w.o.Log = slog.New(slog.DiscardHandler)
+				w.o.WASM = wasm
+				edit(w)
+			}))
+		})
+	}
+}
+
 // collectLess makes a benchmark collect garbage as often as serve does.
 func collectLess(b *testing.B) {
 	b.Helper()
@@ -39,24 +55,16 @@ func collectLess(b *testing.B) {
 // BenchmarkToken releases a secret for a token, with policy and audit log on disk, by
 // either engine.
 func BenchmarkToken(b *testing.B) {
-	for name, wasm := range map[string]bool{"rego": false, "wasm": true} {
-		b.Run(name, func(b *testing.B) {
-			collectLess(b)
-			w := started(b, func(w *world) {
-				w.o.Limits = server.Limits{Rate: 1e9, Burst: 1e9, Poll: -1}
-				w.o.Log = slog.New(slog.DiscardHandler)
-				w.o.WASM = wasm
-			})
-			load(b, w.client, w.url("/v1/secrets/again"), w.token(nil))
-			b.StopTimer()
-			for _, r := range w.records() {
-				if !r.Released {
-					b.Errorf("audit %+v", r)
-					break
-				}
+	byEither(b, func(*world) {}, func(b *testing.B, w *world) {
+		load(b, w.client, w.url("/v1/secrets/again"), w.token(nil))
+		b.StopTimer()
+		for _, r := range w.records() {
+			if !r.Released {
+				b.Errorf("audit %+v", r)
+				break
 			}
-		})
-	}
+		}
+	})
 }
 
 // BenchmarkDenial denies the same good evidence for reasons that only the server
@@ -154,23 +162,17 @@ func (w *world) answers(n int) []answered {
 
 // BenchmarkEvidence releases a secret for the evidence of a machine, by either engine.
 func BenchmarkEvidence(b *testing.B) {
-	for name, wasm := range map[string]bool{"rego": false, "wasm": true} {
-		b.Run(name, func(b *testing.B) {
-			collectLess(b)
-			w := started(b, func(w *world) {
-				w.o.Limits = server.Limits{Rate: 1e9, Burst: 1e9, Poll: -1}
-				w.o.Log = slog.New(slog.DiscardHandler)
-				w.o.WASM, w.o.UsedDir = wasm, "" // used challenges are kept in memory
-				w.file("secrets/secrets.yaml", "stores: {files: {dir: store}}\nsecrets:\n  nonced: {plaintext: true, binding: [nonce]}\n")
-			})
-			list := w.answers(b.N)
-			var next atomic.Int64
-			parallel(b, w.client, func() error {
-				a := list[next.Add(1)-1]
-				return once(b, w.client, w.url("/v1/secrets/nonced"), noncedSecret, a.raw, "Content-Type", octets, "Attestctl-Challenge", a.text)
-			})
+	byEither(b, func(w *world) {
+		w.o.UsedDir = "" // used challenges are kept in memory
+		w.file("secrets/secrets.yaml", "stores: {files: {dir: store}}\nsecrets:\n  nonced: {plaintext: true, binding: [nonce]}\n")
+	}, func(b *testing.B, w *world) {
+		list := w.answers(b.N)
+		var next atomic.Int64
+		parallel(b, w.client, func() error {
+			a := list[next.Add(1)-1]
+			return once(b, w.client, w.url("/v1/secrets/nonced"), noncedSecret, a.raw, "Content-Type", octets, "Attestctl-Challenge", a.text)
 		})
-	}
+	})
 }
 
 // BenchmarkEvidenceAlone verifies such evidence, and does nothing else.

@@ -48,9 +48,9 @@ ak/pins of the server's trust directory:
 
   attestctl tpm ak > ak.pub
 
-With --wrap tpm the answer can be opened by this TPM alone, as well as by the key alone:
-it is encrypted to the endorsement key and given out only where the attestation key of
-the evidence is too. The server must trust the endorsement key, by the certificate in
+With --wrap tpm it takes this TPM and the key together to open the answer: it is
+encrypted to the endorsement key besides, and the TPM opens it only where the
+attestation key of the evidence is too. The server must trust the endorsement key, by the certificate in
 the TPM or of --ek-cert, or because attestctl tpm ek > ek.pub went into ek/pins.
 
 With --attest-cmd or --token-cmd a command makes the evidence. COMMAND is split at
