@@ -34,6 +34,7 @@ type Policy struct {
 	modules  map[string]*ast.Module
 	compiler *ast.Compiler // as written
 	measured *ast.Compiler // with the calls of hold: the one to evaluate with
+	seen     *footprint    // of the input
 }
 
 // Compile checks a source against everything a policy must be and compiles it:
@@ -72,7 +73,10 @@ func Compile(s *Source) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Policy{source: s, digest: s.Digest(), modules: modules, compiler: compiler, measured: measured}, nil
+	return &Policy{
+		source: s, digest: s.Digest(), modules: modules,
+		compiler: compiler, measured: measured, seen: footprintOf(compiler),
+	}, nil
 }
 
 // parse parses the modules and the library.

@@ -32,6 +32,14 @@ func (in Input) value() (ast.Value, error) {
 	return in.parse()
 }
 
+// valueOf is value without what nothing reads.
+func (in Input) valueOf(f *footprint) (ast.Value, error) {
+	if in.json == nil || f.all { // without a text there is nothing to cut, and nothing to parse
+		return in.value()
+	}
+	return termOf(f.of(in.json))
+}
+
 // ParseInput reads a claims document that somebody saved. It is taken for what
 // it says: nothing in it is verified. It must be JSON with exactly one reading
 // and keep to the claims schema; the error names the place where it does not.

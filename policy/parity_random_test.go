@@ -209,6 +209,10 @@ func TestParityMutants(t *testing.T) {
 			reference, wasm := enginesOf(t, policies[name], Limits{Deadline: 10 * time.Second})
 			asked := &counting{Engine: wasm.reference}
 			wasm.reference = asked
+			cut, err := policies[name].Topdown(Limits{Deadline: 10 * time.Second})
+			if err != nil {
+				t.Fatal(err)
+			}
 			r := random{rand.New(rand.NewPCG(1, uint64(n)))}
 			allowed, decided := 0, limit/len(policies)
 			for i := range decided {
@@ -217,6 +221,9 @@ func TestParityMutants(t *testing.T) {
 				got, want := decide(t, wasm, in), decide(t, reference, in)
 				if text(t, got) != text(t, want) {
 					t.Fatalf("decision %d over %s:\nWASM    %s %s\ntopdown %s %s", i, in.json, text(t, got), got.Detail, text(t, want), want.Detail)
+				}
+				if got := decide(t, cut, in); text(t, got) != text(t, want) {
+					t.Fatalf("decision %d over %s:\ncut     %s %s\ntopdown %s %s", i, in.json, text(t, got), got.Detail, text(t, want), want.Detail)
 				}
 				if got.Allow {
 					allowed++

@@ -57,7 +57,7 @@ func (p *Policy) Topdown(limits Limits) (Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing the policy: %w", err)
 	}
-	return &interpreter{query: query, digest: p.digest, limits: limits.withDefaults()}, nil
+	return &interpreter{query: query, digest: p.digest, limits: limits.withDefaults(), seen: p.seen}, nil
 }
 
 // store holds data.config and nothing else.
@@ -91,12 +91,13 @@ type interpreter struct {
 	query  rego.PreparedEvalQuery
 	digest string
 	limits Limits
+	seen   *footprint
 }
 
 // Decide evaluates until the deadline or until ctx ends. OPA asks whether to go
 // on between expressions; the guards bound what one expression can cost.
 func (e *interpreter) Decide(ctx context.Context, in Input) (Decision, error) {
-	input, err := in.value()
+	input, err := in.valueOf(e.seen)
 	if err != nil {
 		return deny(e.digest, CodeInput, err.Error()), nil
 	}

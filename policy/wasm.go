@@ -37,6 +37,7 @@ type WASM struct {
 	module    wazero.CompiledModule
 	env       wazero.CompiledModule
 	reference Engine
+	seen      *footprint
 	pool      chan *instance // nil members are instances to be made
 	closed    chan struct{}
 	close     func() error
@@ -69,7 +70,7 @@ func (p *Policy) WASMFrom(cache *WASMCache, limits Limits) (*WASM, error) {
 		return nil, err
 	}
 	w := &WASM{
-		policy: p, limits: limits.withDefaults(), reference: reference,
+		policy: p, limits: limits.withDefaults(), reference: reference, seen: p.seen,
 		pool: make(chan *instance, runtime.GOMAXPROCS(0)), closed: make(chan struct{}),
 	}
 	w.close = sync.OnceValue(w.shutDown)
@@ -137,7 +138,8 @@ func (w *WASM) Decide(ctx context.Context, in Input) (Decision, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.limits.Deadline)
 	defer cancel()
-	if !exactInput(in.json) {
+	text := w.seen.of(in.json)
+	if !exactInput(text) {
 		return w.reference.Decide(ctx, in)
 	}
 	var i *instance
@@ -148,7 +150,7 @@ func (w *WASM) Decide(ctx context.Context, in Input) (Decision, error) {
 		return deny(w.policy.digest, CodeTimeout, ""), nil
 	case i = <-w.pool:
 	}
-	value, i, err := w.evaluate(ctx, i, in.json)
+	value, i, err := w.evaluate(ctx, i, text)
 	w.pool <- i
 	var failed *trap
 	switch {

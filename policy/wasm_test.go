@@ -34,11 +34,15 @@ func policyOf(tb testing.TB, module, config string) *Policy {
 	return p
 }
 
+// enginesOf returns the interpreter, which is given the whole input, and the module.
 func enginesOf(tb testing.TB, p *Policy, l Limits) (reference Engine, wasm *WASM) {
 	tb.Helper()
 	reference, err := p.Topdown(l)
 	if err != nil {
 		tb.Fatal(err)
+	}
+	if i, ok := reference.(*interpreter); ok {
+		i.seen = &footprint{all: true}
 	}
 	wasm, err = p.WASM(l)
 	if err != nil {

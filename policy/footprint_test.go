@@ -1,0 +1,217 @@
+package policy
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// paths lists what is read as a whole, and with a question mark what only has to keep
+// its shape.
+func (f *footprint) paths(prefix string) []string {
+	switch {
+	case f.all:
+		return []string{prefix}
+	case len(f.members) == 0:
+		return []string{prefix + "?"}
+	}
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(f.members)) {
+		list = append(list, f.members[name].paths(strings.TrimPrefix(prefix+"."+strings.Trim(name, `"`), "."))...)
+	}
+	return list
+}
+
+// TestFootprint: what can be read is found, whichever way it is referred to. The empty
+// path is the whole input.
+func TestFootprint(t *testing.T) {
+	for rules, want := range map[string]string{
+		`allow if true`:                      "?",
+		`allow if input.request.a.b == 1`:    "request.a.b",
+		`allow if input["request"]["a\"<b"]`: `request.a\"\u003cb`,
+		`allow if { input.request.a.b; input.request.c; input.request.a }`:                               "request.a request.c",
+		`allow if not input.request.a.b`:                                                                 "request.a.b",
+		`allow if input.request.list[0].a`:                                                               "request.list",
+		`allow if { some k; input.request[k].a == 1 }`:                                                   "request",
+		`allow if { some k; input[k] }`:                                                                  "",
+		`allow if input.request.m[input.schema]`:                                                         "request.m schema",
+		`allow if { x := input; x.request.a == 1 }`:                                                      "",
+		`allow if { x := input.request; x.a == 1 }`:                                                      "request",
+		`allow if object.get(input, "a", 1) == 1`:                                                        "",
+		`allow if object.get(input.request, "a", 1) == 1`:                                                "request",
+		`allow if { walk(input, [path, _]); count(path) > 9 }`:                                           "",
+		`allow if { some k, v in input.request; k == v }`:                                                "request",
+		`allow if { every v in input.request.a { v > input.request.b } }`:                                "request.a request.b",
+		`allow if count({x | x := input.request.a[_]}) > 1`:                                              "request.a",
+		`allow if count([1 | input.request.a]) > 1`:                                                      "request.a",
+		`allow if count({x: y | y := input.request.a[x]}) > 1`:                                           "request.a",
+		`allow if f(input)` + "\n" + `f(x) if x.a`:                                                       "",
+		`allow if f(input.request)` + "\n" + `f(x) if x.a`:                                               "request",
+		`allow if f(1)` + "\n" + `f(x) := y if { x == 2; y := input.request.b } else := input.request.c`: "request.b request.c",
+		`allow if g` + "\n" + `g := input.request.h`:                                                     "request.h",
+		`allow if true` + "\n" + `unused if input.request.a`:                                             "?",
+		`deny contains msg if { true; msg := sprintf("%v", [input.request.m]) }`:                         "request.m",
+		`deny contains input.request.m if true`:                                                          "request.m",
+		// Only the shape.
+		`allow if is_object(input)`:                                           "?",
+		`allow if is_object(input.request)`:                                   "request?",
+		`allow if _ = input.request`:                                          "request?",
+		`allow if { is_object(input.request); input.request.a }`:              "request.a",
+		`allow if not is_object(input.request.a)`:                             "request.a?",
+		`allow if { x := input.request; is_object(x); x.a }`:                  "request",
+		`allow if { x := input.request; is_object(x); y := x; count(y) > 1 }`: "request",
+		`allow if { x := input; is_object(x); count(x) > 1 }`:                 "",
+		`allow if is_object(input.request[input.schema])`:                     "request schema",
+		`allow if is_array(input.request)`:                                    "request",
+		// The library's words look claims up.
+		`deny contains data.attestctl.message.wants(["request", "a"], "b") if true`:           "request.a",
+		`deny contains data.attestctl.message.wants(["request", x], "b") if some x in ["a"]`:  "request",
+		`deny contains data.attestctl.message.one_of(["request", "a"], input.schema) if true`: "request.a schema",
+		`deny contains data.attestctl.message.seen([x, "a"]) if some x in ["request"]`:        "",
+		`deny contains data.attestctl.message.seen(x) if x := ["request", "a"]`:               "",
+		`deny contains data.attestctl.message.seen(input.request.path) if true`:               "",
+	} {
+		module := "package attest\n\ndefault allow := false\n\n" + rules
+		if !strings.Contains(rules, "allow if") {
+			module += "\n\nallow if input.hwmodel"
+			if want != "" {
+				want = "hwmodel " + want
+			}
+		}
+		if !strings.Contains(rules, "deny contains") {
+			module += "\n\ndeny contains \"never\" if data.config.x"
+		}
+		p := policyOf(t, module, "{}")
+		if got := strings.Join(p.seen.paths(""), " "); got != want {
+			t.Errorf("%s\nreads %q, want %q", rules, got, want)
+		}
+	}
+}
+
+// TestShippedFootprints: no policy that ships makes an engine read all there is.
+func TestShippedFootprints(t *testing.T) {
+	for name, p := range shippedPolicies(t) {
+		if p.seen.all {
+			t.Errorf("%s reads the whole input", name)
+		}
+		for _, claim := range []string{"checks", "skipped", "boot", "token", "tee", "submods"} {
+			if m := p.seen.members[`"`+claim+`"`]; m != nil && m.all && (claim != "tee" || !strings.Contains("sev-snp tdx", name)) {
+				t.Errorf("%s reads all of %s", name, claim)
+			}
+		}
+	}
+}
+
+// cutSlowly is what of cut from a document.
+func (f *footprint) cutSlowly(doc any) any {
+	object, ok := doc.(map[string]any)
+	if f.all || !ok {
+		return doc
+	}
+	out := map[string]any{}
+	for name, v := range object {
+		if next := f.members[string(appendQuoted(nil, name))]; next != nil {
+			out[name] = next.cutSlowly(v)
+		}
+	}
+	return out
+}
+
+// footprintIn is some footprint of a document, and a bit beside it.
+func footprintIn(r *rand.Rand, doc any) *footprint {
+	f := &footprint{all: r.IntN(4) == 0}
+	object, ok := doc.(map[string]any)
+	if f.all || !ok {
+		return f
+	}
+	f.members = map[string]*footprint{`"absent"`: {all: true}}
+	for name, v := range object {
+		if r.IntN(2) == 0 {
+			f.members[string(appendQuoted(nil, name))] = footprintIn(r, v)
+		}
+	}
+	return f
+}
+
+func TestCut(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	shorter := 0
+	for range 5000 {
+		doc := randomDocument(r, 0)
+		text, err := encodeCanonical(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc = nil // numbers as the text has them
+		d := json.NewDecoder(bytes.NewReader(text))
+		d.UseNumber()
+		if err := d.Decode(&doc); err != nil {
+			t.Fatal(err)
+		}
+		f := footprintIn(r, doc)
+		want, err := encodeCanonical(f.cutSlowly(doc))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := f.of(text)
+		if !bytes.Equal(got, want) {
+			t.Fatalf("of %s\nis   %s\nwant %s", text, got, want)
+		}
+		if len(got) < len(text) {
+			shorter++
+		}
+	}
+	if shorter < 300 {
+		t.Errorf("something was cut from %d documents of 5000", shorter)
+	}
+}
+
+// TestCutBroken: from what is not canonical nothing is cut, and nothing panics.
+func TestCutBroken(t *testing.T) {
+	f := &footprint{members: map[string]*footprint{`"a"`: {members: map[string]*footprint{`"b"`: {all: true}}}}}
+	good := `{"a":{"b":[1,"]",{"c":"\\\""}],"c":-1},"d":{"e":"}"},"f":true}`
+	if got := string(f.of([]byte(good))); got != `{"a":{"b":[1,"]",{"c":"\\\""}]}}` {
+		t.Errorf("of = %s", got)
+	}
+	for n := range len(good) {
+		if got := string(f.of([]byte(good[:n]))); got != good[:n] {
+			t.Errorf("of(%s) = %s", good[:n], got)
+		}
+	}
+	for _, text := range []string{"", "{", "{}x", `{"d":}`, `{"d"1}`, `{d:1}`, `{"d":1,}`, `{"d":1 "a":2}`, `{"d":[}`, "\"\\", `{"a":{"b":1}]`, good + "}"} {
+		if got := string(f.of([]byte(text))); got != text {
+			t.Errorf("of(%s) = %s", text, got)
+		}
+	}
+}
+
+// TestFootprintAsWritten: nothing hangs on the compiler giving each reference a
+// variable of its own.
+func TestFootprintAsWritten(t *testing.T) {
+	for rule, want := range map[string]string{
+		`allow if f(input)`:             "",
+		`allow if input.a[input.b]`:     "a b",
+		`allow if _ = input.a[input.b]`: "a b",
+		`allow if data.attestctl.message.seen(["a", input.b], input.c)`:    "a b c",
+		`allow if g with input as 1`:                                       "",
+		`allow if data.attestctl.message.seen(["a"], x) with input.b as 1`: "",
+		`allow if x = input.a with input.b as 1`:                           "a b",
+		`allow if { x = data.b; is_object(x); input.a }`:                   "a",
+	} {
+		f := &footprint{}
+		f.rule(ast.MustParseRule(rule))
+		if got := strings.Join(f.paths(""), " "); got != want {
+			t.Errorf("%s\nreads %q, want %q", rule, got, want)
+		}
+	}
+	f := &footprint{}
+	if f.collect(ast.InputRootDocument, nil); !f.all {
+		t.Error("input as a variable is not the whole input")
+	}
+}
