@@ -56,6 +56,7 @@ func collectLess(b *testing.B) {
 // either engine.
 func BenchmarkToken(b *testing.B) {
 	byEither(b, func(*world) {}, func(b *testing.B, w *world) {
+		b.Helper()
 		load(b, w.client, w.url("/v1/secrets/again"), w.token(nil))
 		b.StopTimer()
 		for _, r := range w.records() {
@@ -166,6 +167,7 @@ func BenchmarkEvidence(b *testing.B) {
 		w.o.UsedDir = "" // used challenges are kept in memory
 		w.file("secrets/secrets.yaml", "stores: {files: {dir: store}}\nsecrets:\n  nonced: {plaintext: true, binding: [nonce]}\n")
 	}, func(b *testing.B, w *world) {
+		b.Helper()
 		list := w.answers(b.N)
 		var next atomic.Int64
 		parallel(b, w.client, func() error {
