@@ -32,9 +32,9 @@ func (f *footprint) paths(prefix string) []string {
 // path is the whole input.
 func TestFootprint(t *testing.T) {
 	for rules, want := range map[string]string{
-		`allow if true`:                      "?",
-		`allow if input.request.a.b == 1`:    "request.a.b",
-		`allow if input["request"]["a\"<b"]`: `request.a\"\u003cb`,
+		`allow if true`:                                                                                  "?",
+		`allow if input.request.a.b == 1`:                                                                "request.a.b",
+		`allow if input["request"]["a\"<b"]`:                                                             `request.a\"\u003cb`,
 		`allow if { input.request.a.b; input.request.c; input.request.a }`:                               "request.a request.c",
 		`allow if not input.request.a.b`:                                                                 "request.a.b",
 		`allow if input.request.list[0].a`:                                                               "request.list",
@@ -195,9 +195,9 @@ func TestCutBroken(t *testing.T) {
 // variable of its own.
 func TestFootprintAsWritten(t *testing.T) {
 	for rule, want := range map[string]string{
-		`allow if f(input)`:             "",
-		`allow if input.a[input.b]`:     "a b",
-		`allow if _ = input.a[input.b]`: "a b",
+		`allow if f(input)`:                                                "",
+		`allow if input.a[input.b]`:                                        "a b",
+		`allow if _ = input.a[input.b]`:                                    "a b",
 		`allow if data.attestctl.message.seen(["a", input.b], input.c)`:    "a b c",
 		`allow if g with input as 1`:                                       "",
 		`allow if data.attestctl.message.seen(["a"], x) with input.b as 1`: "",
