@@ -31,52 +31,53 @@ func (f *footprint) paths(prefix string) []string {
 // TestFootprint: what can be read is found, whichever way it is referred to. The empty
 // path is the whole input.
 func TestFootprint(t *testing.T) {
-	for rules, want := range map[string]string{
-		`allow if true`:                                                                                  "?",
-		`allow if input.request.a.b == 1`:                                                                "request.a.b",
-		`allow if input["request"]["a\"<b"]`:                                                             `request.a\"\u003cb`,
-		`allow if { input.request.a.b; input.request.c; input.request.a }`:                               "request.a request.c",
-		`allow if not input.request.a.b`:                                                                 "request.a.b",
-		`allow if input.request.list[0].a`:                                                               "request.list",
-		`allow if { some k; input.request[k].a == 1 }`:                                                   "request",
-		`allow if { some k; input[k] }`:                                                                  "",
-		`allow if input.request.m[input.schema]`:                                                         "request.m schema",
-		`allow if { x := input; x.request.a == 1 }`:                                                      "",
-		`allow if { x := input.request; x.a == 1 }`:                                                      "request",
-		`allow if object.get(input, "a", 1) == 1`:                                                        "",
-		`allow if object.get(input.request, "a", 1) == 1`:                                                "request",
-		`allow if { walk(input, [path, _]); count(path) > 9 }`:                                           "",
-		`allow if { some k, v in input.request; k == v }`:                                                "request",
-		`allow if { every v in input.request.a { v > input.request.b } }`:                                "request.a request.b",
-		`allow if count({x | x := input.request.a[_]}) > 1`:                                              "request.a",
-		`allow if count([1 | input.request.a]) > 1`:                                                      "request.a",
-		`allow if count({x: y | y := input.request.a[x]}) > 1`:                                           "request.a",
-		`allow if f(input)` + "\n" + `f(x) if x.a`:                                                       "",
-		`allow if f(input.request)` + "\n" + `f(x) if x.a`:                                               "request",
-		`allow if f(1)` + "\n" + `f(x) := y if { x == 2; y := input.request.b } else := input.request.c`: "request.b request.c",
-		`allow if g` + "\n" + `g := input.request.h`:                                                     "request.h",
-		`allow if true` + "\n" + `unused if input.request.a`:                                             "?",
-		`deny contains msg if { true; msg := sprintf("%v", [input.request.m]) }`:                         "request.m",
-		`deny contains input.request.m if true`:                                                          "request.m",
+	for _, tc := range [][2]string{ // what is read, by which rules
+		{"?", `allow if true`},
+		{"request.a.b", `allow if input.request.a.b == 1`},
+		{`request.a\"\u003cb`, `allow if input["request"]["a\"<b"]`},
+		{"request.a request.c", `allow if { input.request.a.b; input.request.c; input.request.a }`},
+		{"request.a.b", `allow if not input.request.a.b`},
+		{"request.list", `allow if input.request.list[0].a`},
+		{"request", `allow if { some k; input.request[k].a == 1 }`},
+		{"", `allow if { some k; input[k] }`},
+		{"request.m schema", `allow if input.request.m[input.schema]`},
+		{"", `allow if { x := input; x.request.a == 1 }`},
+		{"request", `allow if { x := input.request; x.a == 1 }`},
+		{"", `allow if object.get(input, "a", 1) == 1`},
+		{"request", `allow if object.get(input.request, "a", 1) == 1`},
+		{"", `allow if { walk(input, [path, _]); count(path) > 9 }`},
+		{"request", `allow if { some k, v in input.request; k == v }`},
+		{"request.a request.b", `allow if { every v in input.request.a { v > input.request.b } }`},
+		{"request.a", `allow if count({x | x := input.request.a[_]}) > 1`},
+		{"request.a", `allow if count([1 | input.request.a]) > 1`},
+		{"request.a", `allow if count({x: y | y := input.request.a[x]}) > 1`},
+		{"", `allow if f(input)` + "\n" + `f(x) if x.a`},
+		{"request", `allow if f(input.request)` + "\n" + `f(x) if x.a`},
+		{"request.b request.c", `allow if f(1)` + "\n" + `f(x) := y if { x == 2; y := input.request.b } else := input.request.c`},
+		{"request.h", `allow if g` + "\n" + `g := input.request.h`},
+		{"?", `allow if true` + "\n" + `unused if input.request.a`},
+		{"request.m", `deny contains msg if { true; msg := sprintf("%v", [input.request.m]) }`},
+		{"request.m", `deny contains input.request.m if true`},
 		// Only the shape.
-		`allow if is_object(input)`:                                           "?",
-		`allow if is_object(input.request)`:                                   "request?",
-		`allow if _ = input.request`:                                          "request?",
-		`allow if { is_object(input.request); input.request.a }`:              "request.a",
-		`allow if not is_object(input.request.a)`:                             "request.a?",
-		`allow if { x := input.request; is_object(x); x.a }`:                  "request",
-		`allow if { x := input.request; is_object(x); y := x; count(y) > 1 }`: "request",
-		`allow if { x := input; is_object(x); count(x) > 1 }`:                 "",
-		`allow if is_object(input.request[input.schema])`:                     "request schema",
-		`allow if is_array(input.request)`:                                    "request",
+		{"?", `allow if is_object(input)`},
+		{"request?", `allow if is_object(input.request)`},
+		{"request?", `allow if _ = input.request`},
+		{"request.a", `allow if { is_object(input.request); input.request.a }`},
+		{"request.a?", `allow if not is_object(input.request.a)`},
+		{"request", `allow if { x := input.request; is_object(x); x.a }`},
+		{"request", `allow if { x := input.request; is_object(x); y := x; count(y) > 1 }`},
+		{"", `allow if { x := input; is_object(x); count(x) > 1 }`},
+		{"request schema", `allow if is_object(input.request[input.schema])`},
+		{"request", `allow if is_array(input.request)`},
 		// The library's words look claims up.
-		`deny contains data.attestctl.message.wants(["request", "a"], "b") if true`:           "request.a",
-		`deny contains data.attestctl.message.wants(["request", x], "b") if some x in ["a"]`:  "request",
-		`deny contains data.attestctl.message.one_of(["request", "a"], input.schema) if true`: "request.a schema",
-		`deny contains data.attestctl.message.seen([x, "a"]) if some x in ["request"]`:        "",
-		`deny contains data.attestctl.message.seen(x) if x := ["request", "a"]`:               "",
-		`deny contains data.attestctl.message.seen(input.request.path) if true`:               "",
+		{"request.a", `deny contains data.attestctl.message.wants(["request", "a"], "b") if true`},
+		{"request", `deny contains data.attestctl.message.wants(["request", x], "b") if some x in ["a"]`},
+		{"request.a schema", `deny contains data.attestctl.message.one_of(["request", "a"], input.schema) if true`},
+		{"", `deny contains data.attestctl.message.seen([x, "a"]) if some x in ["request"]`},
+		{"", `deny contains data.attestctl.message.seen(x) if x := ["request", "a"]`},
+		{"", `deny contains data.attestctl.message.seen(input.request.path) if true`},
 	} {
+		want, rules := tc[0], tc[1]
 		module := "package attest\n\ndefault allow := false\n\n" + rules
 		if !strings.Contains(rules, "allow if") {
 			module += "\n\nallow if input.hwmodel"
@@ -194,16 +195,17 @@ func TestCutBroken(t *testing.T) {
 // TestFootprintAsWritten: nothing hangs on the compiler giving each reference a
 // variable of its own.
 func TestFootprintAsWritten(t *testing.T) {
-	for rule, want := range map[string]string{
-		`allow if f(input)`:                                                "",
-		`allow if input.a[input.b]`:                                        "a b",
-		`allow if _ = input.a[input.b]`:                                    "a b",
-		`allow if data.attestctl.message.seen(["a", input.b], input.c)`:    "a b c",
-		`allow if g with input as 1`:                                       "",
-		`allow if data.attestctl.message.seen(["a"], x) with input.b as 1`: "",
-		`allow if x = input.a with input.b as 1`:                           "a b",
-		`allow if { x = data.b; is_object(x); input.a }`:                   "a",
+	for _, tc := range [][2]string{ // what is read, by which rules
+		{"", `allow if f(input)`},
+		{"a b", `allow if input.a[input.b]`},
+		{"a b", `allow if _ = input.a[input.b]`},
+		{"a b c", `allow if data.attestctl.message.seen(["a", input.b], input.c)`},
+		{"", `allow if g with input as 1`},
+		{"", `allow if data.attestctl.message.seen(["a"], x) with input.b as 1`},
+		{"a b", `allow if x = input.a with input.b as 1`},
+		{"a", `allow if { x = data.b; is_object(x); input.a }`},
 	} {
+		want, rule := tc[0], tc[1]
 		f := &footprint{}
 		f.rule(ast.MustParseRule(rule))
 		if got := strings.Join(f.paths(""), " "); got != want {
