@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"maps"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -54,6 +56,7 @@ func TestFootprint(t *testing.T) {
 		{"", `allow if f(input)` + "\n" + `f(x) if x.a`},
 		{"request", `allow if f(input.request)` + "\n" + `f(x) if x.a`},
 		{"request.b request.c", `allow if f(1)` + "\n" + `f(x) := y if { x == 2; y := input.request.b } else := input.request.c`},
+		{"request.h request.i", `allow if f(1)` + "\n" + `f(x) if { x == 2; g } else := h if x == 3 else := i` + "\ng := 1\n" + `h := input.request.h` + "\n" + `i := input.request.i`},
 		{"request.h", `allow if g` + "\n" + `g := input.request.h`},
 		{"?", `allow if true` + "\n" + `unused if input.request.a`},
 		{"request.m", `deny contains msg if { true; msg := sprintf("%v", [input.request.m]) }`},
@@ -122,6 +125,69 @@ func (f *footprint) cutSlowly(doc any) any {
 		}
 	}
 	return out
+}
+
+// TestCutExpressions: an expression has the same value over what it reads as over all.
+// Each is a policy of its own, so that nothing else reads what it was seen not to.
+func TestCutExpressions(t *testing.T) {
+	direct := regexp.MustCompile(`\b[rc]\b`)
+	requests := []any{
+		hostileRequest(),
+		map[string]any{"s": "", "n": 0, "list": map[string]any{"b": 1, "a": 2, "c": 3}, "obj": []any{1, 2}},
+		map[string]any{"s": 1, "n": "7", "list": "abc", "strings": nil, "ctl": []any{}, "smile": map[string]any{}, "max": true},
+		[]any{1, "x"},
+		nil,
+	}
+	compared, less := 0, 0
+	for i, expression := range expressions {
+		if testing.Short() && i%5 != 0 {
+			continue
+		}
+		for _, form := range []string{`deny contains sprintf("%v", [x]) if x := EXPR`, `deny contains "is not" if not EXPR`} {
+			rule := strings.ReplaceAll(form, "EXPR", direct.ReplaceAllStringFunc(expression, inPlace))
+			s, err := assemble(t.Name(), map[string]string{"attest.rego": expressionHead + rule, "config.json": hostileConfig})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := Compile(s)
+			if err != nil {
+				continue // TestParityExpressions says which are refused
+			}
+			cut, whole := interpretersOf(t, p, Limits{Deadline: 10 * time.Second})
+			for _, request := range requests {
+				in := inputOf(t, map[string]any{"verified_at": 1, "request": request, "boot": map[string]any{"complete": true}})
+				if got, want := decide(t, cut, in), decide(t, whole, in); text(t, got) != text(t, want) {
+					t.Errorf("%s over %s:\ncut   %s %s\nwhole %s %s", rule, in.json, text(t, got), got.Detail, text(t, want), want.Detail)
+				}
+				if len(p.seen.of(in.json)) < len(in.json) {
+					less++
+				}
+				compared++
+			}
+		}
+	}
+	if less < compared/2 || compared < 100 {
+		t.Errorf("of %d inputs %d were cut", compared, less)
+	}
+}
+
+// interpretersOf returns the interpreter as it ships, and one that is given all.
+func interpretersOf(tb testing.TB, p *Policy, l Limits) (cut, whole Engine) {
+	tb.Helper()
+	var both [2]Engine
+	for i := range both {
+		e, err := p.Topdown(l)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		both[i] = e
+	}
+	i, ok := both[1].(*interpreter)
+	if !ok {
+		tb.Fatalf("the reference is a %T", both[1])
+	}
+	i.seen = &footprint{all: true}
+	return both[0], both[1]
 }
 
 // footprintIn is some footprint of a document, and a bit beside it.

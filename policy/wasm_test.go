@@ -37,14 +37,8 @@ func policyOf(tb testing.TB, module, config string) *Policy {
 // enginesOf returns the interpreter, which is given the whole input, and the module.
 func enginesOf(tb testing.TB, p *Policy, l Limits) (reference Engine, wasm *WASM) {
 	tb.Helper()
-	reference, err := p.Topdown(l)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if i, ok := reference.(*interpreter); ok {
-		i.seen = &footprint{all: true}
-	}
-	wasm, err = p.WASM(l)
+	_, reference = interpretersOf(tb, p, l)
+	wasm, err := p.WASM(l)
 	if err != nil {
 		tb.Fatal(err)
 	}

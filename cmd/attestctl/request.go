@@ -48,10 +48,10 @@ ak/pins of the server's trust directory:
 
   attestctl tpm ak > ak.pub
 
-With --wrap tpm it takes this TPM and the key together to open the answer: it is
-encrypted to the endorsement key besides, and the TPM opens it only where the
-attestation key of the evidence is too. The server must trust the endorsement key, by the certificate in
-the TPM or of --ek-cert, or because attestctl tpm ek > ek.pub went into ek/pins.
+With --wrap tpm it takes the key and this TPM to open the answer, which is encrypted to
+the endorsement key too; the TPM opens it only where it has the attestation key of the
+evidence. The server must trust the endorsement key, by the certificate in the TPM or of
+--ek-cert, or because attestctl tpm ek > ek.pub went into ek/pins.
 
 With --attest-cmd or --token-cmd a command makes the evidence. COMMAND is split at
 spaces; what stands between '...' or "..." is taken as it is, spaces too, and there are
